@@ -1,0 +1,434 @@
+r"""From rewards and values to advantages and returns.
+
+Time is axis 0, and flags belong to transition t: ``terminated`` (the episode ended by itself, its successor
+is worth 0) and ``truncated`` (it was cut, its successor keeps its value).  A step that is both is terminated.
+All results are constants of the losses: no gradient is meant to flow through them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ppocore._arrays import Array, Bools, Doorman, Floats
+from ppocore._kernels import kernel
+from ppocore.reductions import reduce_samples
+
+STD_EPS = 1e-8
+"""Added to the standard deviation by `normalize_advantages`."""
+
+
+class GAE(NamedTuple):
+    """Advantages, and the value targets they imply: ``returns = advantages + values``."""
+
+    advantages: Array
+    returns: Array
+
+
+class _Rollout(NamedTuple):
+    rewards: Floats
+    values: Floats
+    next_values: Floats
+    terminated: Bools
+    truncated: Bools
+
+
+def td_errors(
+    rewards: ArrayLike,
+    values: ArrayLike,
+    next_values: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike,
+    *,
+    gamma: float,
+) -> Array:
+    r"""One-step errors of the value function.
+
+    .. math:: \delta_t = r_t + \gamma\,(1 - \text{terminated}_t)\, V(s_{t+1}) - V(s_t)
+
+    Parameters
+    ----------
+    rewards, values : array of float, shape (T, ...)
+        Reward of transition t, and V(s_t).  Time is axis 0; any trailing shape.
+    next_values : array of float, shape (T, ...)
+        V of the observation that transition t really led to; at a truncated step the last one of the old
+        episode, not the first of the new.  Not used where `terminated`.
+    terminated, truncated : array of bool, shape (T, ...)
+        Flags of transition t.
+    gamma : float in [0, 1]
+
+    Returns
+    -------
+    array of float, shape (T, ...)
+        The errors delta.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, an axis is empty, a used entry is not finite, or gamma is outside [0, 1].
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* A truncated step bootstraps, so `truncated` alone changes nothing here.
+
+    *Accuracy.* At most 2 u (|r| + gamma |V'| + |V|), to first order.
+
+    References
+    ----------
+    Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation,
+    arXiv:1506.02438, section 3.  Mission row S0.
+
+    Examples
+    --------
+    >>> td_errors([1, 1], [0.5, 0.5], [0.5, float("nan")], [False, True], [False, False], gamma=0.5)
+    array([0.75, 0.5 ])
+    """
+    door = Doorman("td_errors")
+    shape, rollout = _rollout(door, rewards, values, next_values, terminated, truncated)
+    discount = door.number("gamma", gamma, "[0, 1]")
+    errors = np.empty_like(rollout.rewards)
+    _gae_loop(*rollout, discount, 0.0, errors)
+    return door.out(errors.reshape(shape))
+
+
+def gae(
+    rewards: ArrayLike,
+    values: ArrayLike,
+    next_values: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike,
+    *,
+    gamma: float,
+    gae_lambda: float,
+) -> GAE:
+    r"""Generalized advantage estimates of a rollout, and the value targets they imply.
+
+    .. math::
+
+        \delta_t &= r_t + \gamma\,(1 - \text{terminated}_t)\,V(s_{t+1}) - V(s_t) \\
+        A_t &= \delta_t + \gamma\lambda\,(1 - \text{end}_t)\,A_{t+1}, \qquad A_T = 0
+
+    where :math:`\text{end}_t` is terminated or truncated.
+
+    Parameters
+    ----------
+    rewards, values : array of float, shape (T, ...)
+        Reward of transition t, and V(s_t).  Time is axis 0; any trailing shape.
+    next_values : array of float, shape (T, ...)
+        V of the observation that transition t really led to; at a truncated step the last one of the old
+        episode, not the first of the new.  Not used where `terminated`.
+    terminated, truncated : array of bool, shape (T, ...)
+        Flags of transition t.  The episode ended by itself, or was cut.
+    gamma, gae_lambda : float in [0, 1]
+
+    Returns
+    -------
+    GAE
+        Named tuple ``(advantages, returns)``, shape (T, ...), with ``returns = advantages + values``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, an axis is empty, a used entry is not finite, or a scalar is outside [0, 1].
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* A truncated step bootstraps, a terminated one does not; both end the sum.
+
+    *Accuracy.* With S_l = (gamma lambda)^l (|r| + gamma |V'| + |V|) at lag l within the episode, the error
+    of A_t is at most u times the sum over l of (3 l + 4) S_l, to first order.
+
+    *Cost.* One backward pass.
+
+    References
+    ----------
+    Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation,
+    arXiv:1506.02438, eq. 16.  Pardo et al., Time Limits in Reinforcement Learning, arXiv:1712.00378.
+    Mission row S0.
+
+    Examples
+    --------
+    Step 1 is cut by a time limit, step 2 ends the episode:
+
+    >>> out = gae([1, 1, 1], [0.5, 0.5, 0.5], [0.5, 2.0, 0.0], terminated=[False, False, True],
+    ...           truncated=[False, True, False], gamma=0.5, gae_lambda=0.5)
+    >>> out.advantages
+    array([1.125, 1.5  , 0.5  ])
+    """
+    door = Doorman("gae")
+    shape, rollout = _rollout(door, rewards, values, next_values, terminated, truncated)
+    discount = door.number("gamma", gamma, "[0, 1]")
+    decay = door.number("gae_lambda", gae_lambda, "[0, 1]")
+    advantages = np.empty_like(rollout.rewards)
+    _gae_loop(*rollout, discount, decay, advantages)
+    returns = advantages + rollout.values
+    return GAE(door.out(advantages.reshape(shape)), door.out(returns.reshape(shape)))
+
+
+def discounted_returns(
+    rewards: ArrayLike, next_values: ArrayLike, terminated: ArrayLike, truncated: ArrayLike, *, gamma: float
+) -> Array:
+    r"""Discounted sums of the rewards to come, up to the end of the episode or of the rollout.
+
+    .. math::
+
+        G_t = r_t + \gamma \begin{cases} 0 & \text{terminated} \\ V(s_{t+1}) &
+        \text{truncated, or } t = T-1 \\ G_{t+1} & \text{otherwise} \end{cases}
+
+    Parameters
+    ----------
+    rewards : array of float, shape (T, ...)
+        Time is axis 0; any trailing shape.
+    next_values : array of float, shape (T, ...)
+        V of the observation that transition t led to; used only where the sum is cut by `truncated` or by the
+        end of the rollout.
+    terminated, truncated : array of bool, shape (T, ...)
+        Flags of transition t.
+    gamma : float in [0, 1]
+
+    Returns
+    -------
+    array of float, shape (T, ...)
+        The returns G.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, an axis is empty, a used entry is not finite, or gamma is outside [0, 1].
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Equal to ``gae(...).returns`` with gae_lambda = 1, whatever the values are.
+
+    *Accuracy.* At most u times the sum over lags l of (2 l + 2) gamma^l |r|, to first order.
+
+    References
+    ----------
+    Mission rows S0, S1, S6.
+
+    Examples
+    --------
+    >>> discounted_returns([1, 1, 1], [0, 0, 8], [False, True, False], [False, False, False], gamma=0.5)
+    array([1.5, 1. , 5. ])
+    """
+    door = Doorman("discounted_returns")
+    r = door.floats("rewards", rewards, "T ...")
+    ended = door.flags("terminated", terminated, "T ...")
+    cut = door.flags("truncated", truncated, "T ...").copy()
+    cut[-1] = True
+    v_next = door.floats("next_values", next_values, "T ...", used=cut & ~ended)
+    discount = door.number("gamma", gamma, "[0, 1]")
+    flat = (len(r), -1)
+    returns = np.empty_like(r).reshape(flat)
+    _returns_loop(
+        r.reshape(flat), v_next.reshape(flat), ended.reshape(flat), cut.reshape(flat), discount, returns
+    )
+    return door.out(returns.reshape(r.shape))
+
+
+def token_gae(
+    rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: float, gae_lambda: float
+) -> GAE:
+    r"""Generalized advantage estimates along the valid tokens of each row.
+
+    .. math:: \delta_t = r_t + \gamma V_{t'} - V_t, \qquad A_t = \delta_t + \gamma\lambda A_{t'}
+
+    where t' is the next valid token of the row; after the last one V and A are 0.
+
+    Parameters
+    ----------
+    rewards, values : array of float, shape (B, L)
+        Tokens along axis 1.  Masked slots are not used and may hold anything.
+    mask : array of bool, shape (B, L)
+        True at valid tokens; every row needs one.
+    gamma, gae_lambda : float in [0, 1]
+
+    Returns
+    -------
+    GAE
+        Named tuple ``(advantages, returns)``, shape (B, L), both 0 at masked slots.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, an axis is empty, a used entry is not finite, a row of the mask is all False, or a
+        scalar is outside [0, 1].
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Masked tokens are skipped: they take no time, and the sum passes over them.
+
+    *Accuracy.* As `gae`.
+
+    References
+    ----------
+    arXiv:1506.02438, eq. 16.  Mission row S0.
+
+    Examples
+    --------
+    >>> out = token_gae([[1, float("nan"), 1]], [[0.5, 0.0, 2.0]], [[True, False, True]], gamma=1,
+    ...                 gae_lambda=0.5)
+    >>> out.advantages
+    array([[ 2.,  0., -1.]])
+    """
+    door = Doorman("token_gae")
+    valid = door.valid_rows(mask, "B L")
+    r = door.floats("rewards", rewards, "B L", used=valid)
+    v = door.floats("values", values, "B L", used=valid)
+    discount = door.number("gamma", gamma, "[0, 1]")
+    decay = door.number("gae_lambda", gae_lambda, "[0, 1]")
+    advantages = np.zeros_like(r)
+    _token_gae_loop(r, v, valid, discount, decay, advantages)
+    return GAE(door.out(advantages), door.out(advantages + v))
+
+
+def normalize_advantages(advantages: ArrayLike, *, mask: ArrayLike | None = None) -> Array:
+    r"""Advantages with mean 0 and (nearly) standard deviation 1.
+
+    .. math:: \frac{A - \operatorname{mean}(A)}{\operatorname{std}(A) + 10^{-8}}
+
+    Parameters
+    ----------
+    advantages : array of float, shape (B,), or (B, L) with a mask
+        Masked slots are not used and may hold anything.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; mean and standard deviation run over all valid slots together.
+
+    Returns
+    -------
+    array of float, same shape
+        0 at masked slots.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, or a row of the mask is all False.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* The standard deviation divides by n (ddof 0); the 1e-8 is added outside the root.  Equal
+    advantages, and so also a single one, give 0.
+
+    *Accuracy.* In two passes.  Absolute error a few u log2(n) times (largest |A| / std), times the result's
+    own size.
+
+    References
+    ----------
+    Engstrom et al., Implementation Matters in Deep Policy Gradients, arXiv:2005.12729.  Mission row S0.
+
+    Examples
+    --------
+    >>> normalize_advantages([1, 3]).round(6)
+    array([-1.,  1.])
+    """
+    door = Doorman("normalize_advantages")
+    valid, (a,) = door.batch(mask, advantages=advantages)
+    deviations = np.where(valid, a - reduce_samples(a, valid, "mean")[0], 0.0)
+    variance, _ = reduce_samples(deviations * deviations, valid, "mean")
+    return door.out(deviations / (np.sqrt(variance) + STD_EPS))
+
+
+@kernel
+def td_error_kernel(reward: float, value: float, next_value: float, terminated: bool, gamma: float) -> float:
+    """r + gamma V' - V, without V' where terminated."""
+    if terminated:
+        return reward - value
+    return reward + gamma * next_value - value
+
+
+@kernel
+def gae_kernel(td_error: float, later: float, ended: bool, gamma: float, gae_lambda: float) -> float:
+    """delta + gamma lambda A', without A' where the episode ended."""
+    if ended:
+        return td_error
+    return td_error + gamma * gae_lambda * later
+
+
+@kernel
+def return_kernel(reward: float, next_return: float, terminated: bool, gamma: float) -> float:
+    """r + gamma G', without G' where terminated."""
+    if terminated:
+        return reward
+    return reward + gamma * next_return
+
+
+@kernel
+def _gae_loop(
+    rewards: Floats,
+    values: Floats,
+    next_values: Floats,
+    terminated: Bools,
+    truncated: Bools,
+    gamma: float,
+    gae_lambda: float,
+    advantages: Floats,
+) -> None:
+    last = rewards.shape[0] - 1
+    for t in range(last, -1, -1):
+        for n in range(rewards.shape[1]):
+            delta = td_error_kernel(rewards[t, n], values[t, n], next_values[t, n], terminated[t, n], gamma)
+            if t == last:
+                advantages[t, n] = delta
+            else:
+                ended = terminated[t, n] or truncated[t, n]
+                advantages[t, n] = gae_kernel(delta, advantages[t + 1, n], ended, gamma, gae_lambda)
+
+
+@kernel
+def _returns_loop(
+    rewards: Floats, next_values: Floats, terminated: Bools, cut: Bools, gamma: float, returns: Floats
+) -> None:
+    for t in range(rewards.shape[0] - 1, -1, -1):
+        for n in range(rewards.shape[1]):
+            if cut[t, n]:
+                later = next_values[t, n]
+            else:
+                later = returns[t + 1, n]
+            returns[t, n] = return_kernel(rewards[t, n], later, terminated[t, n], gamma)
+
+
+@kernel
+def _token_gae_loop(
+    rewards: Floats, values: Floats, valid: Bools, gamma: float, gae_lambda: float, advantages: Floats
+) -> None:
+    for b in range(rewards.shape[0]):
+        later_value = values[b, 0] * 0
+        later = values[b, 0] * 0
+        for t in range(rewards.shape[1] - 1, -1, -1):
+            if valid[b, t]:
+                delta = td_error_kernel(rewards[b, t], values[b, t], later_value, False, gamma)
+                later = gae_kernel(delta, later, False, gamma, gae_lambda)
+                advantages[b, t] = later
+                later_value = values[b, t]
+
+
+def _rollout(
+    door: Doorman,
+    rewards: ArrayLike,
+    values: ArrayLike,
+    next_values: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike,
+) -> tuple[tuple[int, ...], _Rollout]:
+    """The shape (T, ...) of the rollout, and its arrays as (T, N)."""
+    r = door.floats("rewards", rewards, "T ...")
+    v = door.floats("values", values, "T ...")
+    ended = door.flags("terminated", terminated, "T ...")
+    cut = door.flags("truncated", truncated, "T ...")
+    v_next = door.floats("next_values", next_values, "T ...", used=~ended)
+    flat = (len(r), -1)
+    return r.shape, _Rollout(
+        r.reshape(flat), v.reshape(flat), v_next.reshape(flat), ended.reshape(flat), cut.reshape(flat)
+    )

@@ -1,0 +1,191 @@
+"""The command `ppocore`.  Heavy things are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ppocore.conformance.runner import Options
+
+app = typer.Typer(
+    name="ppocore", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find out what your PPO really computes.",
+    epilog="Start with `ppocore template numpy > my_adapter.py`, fill in one function, and run"
+           " `ppocore check my_adapter.py`.",
+)
+
+
+def main() -> None:
+    """Run the command; every failure is one line on stderr and exit status 2."""
+    try:
+        status = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        _end("interrupted; nothing was written.", 130)
+    except BrokenPipeError:
+        # Whoever read our output has enough of it (head, less).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        _end(_one_line(error), _status_of(error))
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(message: str, status: int) -> None:
+    if message:
+        print(f"ppocore: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _status_of(error: Exception) -> int:
+    status = getattr(error, "exit_code", 2)
+    return 130 if type(error).__name__ == "Abort" else status
+
+
+def _one_line(error: Exception) -> str:
+    """What to say about an exception: ours and the command line's as they are, others as internal errors."""
+    from ppocore.conformance.adapters import BadAdapter
+
+    if type(error).__name__ == "Abort":
+        return "interrupted; nothing was written."
+    if type(error).__name__ == "Exit":
+        return ""
+    usage: Callable[[], str] | None = getattr(error, "format_message", None)
+    if usage is not None:
+        return f"{usage()} (see `ppocore --help`)" if usage() else ""
+    if isinstance(error, BadAdapter):
+        return str(error)
+    if os.environ.get("PPOCORE_DEBUG"):
+        raise error
+    text = " ".join(str(error).split())
+    return f"internal error: {type(error).__name__}: {text} (PPOCORE_DEBUG=1 shows where; please report it)"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        try:
+            print(f"ppocore {metadata.version('ppocore')}")
+        except metadata.PackageNotFoundError:
+            print("ppocore (from source)")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(no_args_is_help=True)
+def check(
+    adapter: Annotated[
+        str | None, typer.Argument(help="A .py file or an importable module that offers functions under the"
+                                   " names of the table (`ppocore operations`).", show_default=False)
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Only these operations or ids: gae, 'kl_*', 'gae/*'.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report, JSON Lines.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a summary in Markdown.")
+    ] = None,
+    expected: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Expected failures, one `ID  # reason` a line. Strict:"
+                                  " one that passes is red, an unknown id is exit status 2.")
+    ] = None,
+    write_expected: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what fails today as expected failures.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random cases.")] = 0,
+    examples: Annotated[int, typer.Option(help="Random cases per operation.")] = 8,
+    strict: Annotated[bool, typer.Option("--strict", help="Edge and reject cases count too.")] = False,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Time limit of one case.")] = 10.0,
+    list_: Annotated[bool, typer.Option("--list", help="Print the ids that would run, and stop.")] = False,
+    explain: Annotated[
+        str | None, typer.Option(metavar="ID", help="Say what a case is about, and stop.")
+    ] = None,
+) -> None:
+    """Judge an implementation of PPO: what does it compute?
+
+    Each function the adapter offers is called with cases whose answers are known. The verdict says whether it
+    conforms, conforms under a named convention, makes a known mistake, or differs in a way nobody has named.
+
+    Exit status: 0 all green, 1 something red, 2 could not run.
+    """
+    from ppocore.conformance.adapters import BadAdapter
+    from ppocore.conformance.runner import Options
+
+    options = Options(only, seed, examples, strict, timeout, report, markdown, expected, write_expected)
+    if explain is not None:
+        return _explain(adapter, explain, options)
+    if list_:
+        return _list(adapter, options)
+    if adapter is None:
+        raise BadAdapter("check: no adapter is named; give a .py file or a module (see `ppocore template`).")
+    return _check(adapter, options)
+
+
+def _check(adapter: str, options: Options) -> None:
+    from rich.console import Console
+
+    from ppocore.conformance import reports, terminal
+    from ppocore.conformance.runner import run
+
+    with _progress() as progress:
+        found = run(adapter, options, progress)
+    reports.write(found, options)
+    terminal.show(found, Console(highlight=False))
+    raise typer.Exit(found.exit_status)
+
+
+def _progress() -> Any:
+    """A live line on stderr; nothing where that is not a terminal."""
+    from ppocore.conformance.progress import live
+
+    return live()
+
+
+def _list(adapter: str | None, options: Options) -> None:
+    from ppocore.conformance import listing
+
+    for line in listing.ids(adapter, options):
+        print(line)
+
+
+def _explain(adapter: str | None, id: str, options: Options) -> None:
+    from ppocore.conformance import listing
+
+    for line in listing.explanation(adapter, id, options):
+        print(line)
+
+
+@app.command()
+def operations(
+    name: Annotated[str | None, typer.Argument(help="One operation.", show_default=False)] = None,
+) -> None:
+    """The table of operations: what each takes, returns and means."""
+    from ppocore.conformance import listing
+
+    for line in listing.operations(name):
+        print(line)
+
+
+@app.command(no_args_is_help=True)
+def template(
+    framework: Annotated[str, typer.Argument(help="numpy, torch or jax.", show_default=False)],
+) -> None:
+    """Print an adapter to fill in: `ppocore template torch > my_adapter.py`."""
+    from ppocore.conformance import listing
+
+    print(listing.template(framework), end="")

@@ -1,0 +1,216 @@
+"""The one comparator: what a formula expects of an answer, and whether the answer is that.
+
+The tolerance is zero for meaning cases; elsewhere it is `K` times the slack that the oracle derived for that
+element, in units of the roundoff of DTYPE.  No other tolerance exists in the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppocore.conformance.case import UNIT, Answer, Question
+from ppocore.conformance.operations import Operation
+from ppocore.conformance.oracle import Formula
+from ppocore.conformance.oracle.inputs import Choices, Inputs
+from ppocore.conformance.oracle.reals import Real, arithmetic, gradient
+
+K = 16.0
+"""Roundings allowed per unit of slack.  Textbook forms in NumPy, torch and JAX stay below a quarter of it
+over thousands of seeds (tests/test_budget.py); a smaller number would buy nothing."""
+
+TINY = {"float64": 2.0**-1022, "float32": 2.0**-126}
+"""Smallest normal number: below it, results may be flushed to zero."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one output must be."""
+
+    want: Floats
+    slack: Floats
+    low: Floats | None = None
+    """With `high`: near a kink, anything between the two is right."""
+    high: Floats | None = None
+    judged: NDArray[np.bool_] | None = None
+    """False at slots that are not judged."""
+
+
+Targets = Mapping[str, Target]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The worst element of an answer that is not what was expected."""
+
+    output: str
+    index: tuple[int, ...]
+    got: float | None
+    want: float | None
+    message: str
+    only_nan: bool = False
+    """Every wrong element is NaN where a number was expected."""
+
+
+class Bench:
+    """Evaluates formulas on the questions of one operation, converting each question's inputs once."""
+
+    def __init__(self, operation: Operation, dtype: str) -> None:
+        self.operation = operation
+        self.dtype = dtype
+        self._inputs: dict[int, tuple[Question, Inputs]] = {}
+        self._targets: dict[tuple[int, int, tuple[tuple[str, str], ...]], tuple[Formula, Targets]] = {}
+
+    def expect(self, formula: Formula, question: Question, choices: Choices) -> Targets:
+        """What `formula` under these conventions answers to this question."""
+        key = (id(question), id(formula), tuple(sorted(choices.items())))
+        if key not in self._targets:
+            # The formula is kept beside its targets so that its id stays its own.
+            self._targets[key] = (formula, self._evaluate(formula, question, choices))
+        return self._targets[key][1]
+
+    def _evaluate(self, formula: Formula, question: Question, choices: Choices) -> Targets:
+        inputs = self._read(question)
+        sides = (0, 1, 2) if question.case.kinks and self.operation.differentiable else (0,)
+        outputs = []
+        for side in sides:
+            with arithmetic(UNIT[self.dtype], side):
+                outputs.append(_with_gradients(self.operation, formula(inputs, choices), inputs))
+        return {name: self._target(name, [o[name] for o in outputs], question) for name in outputs[0]}
+
+    def _read(self, question: Question) -> Inputs:
+        known = self._inputs.get(id(question))
+        if known is None:
+            differentiable = tuple(n for n in self.operation.differentiable if n in question.inputs)
+            with arithmetic(UNIT[self.dtype]):
+                inputs = Inputs(question.inputs, frozenset(question.passed), differentiable)
+            known = self._inputs[id(question)] = (question, inputs)
+        return known[1]
+
+    def _target(self, name: str, sides: list[Any], question: Question) -> Target:
+        want, slack = _numbers(sides[0])
+        judged = _judged(self.operation, name, want.shape, question)
+        if len(sides) == 1 or not name.startswith("grad_"):
+            return Target(want, slack, judged=judged)
+        (first, slack_1), (second, slack_2) = _numbers(sides[1]), _numbers(sides[2])
+        # Where the two sides differ there is a kink: anything from 0 to either one-sided value is right.
+        kink = np.abs(first - second) > K * UNIT[self.dtype] * (slack_1 + slack_2)
+        low = np.where(kink, np.minimum(np.minimum(first, second), 0.0), want)
+        high = np.where(kink, np.maximum(np.maximum(first, second), 0.0), want)
+        return Target(want, np.maximum(slack, np.maximum(slack_1, slack_2)), low, high, judged)
+
+    def mismatch(self, formula: Formula, question: Question, answer: Answer, choices: Choices,
+                 unit: float | None = None) -> Mismatch | None:
+        """The worst difference between an answer and what the formula expects, or None."""
+        targets = self.expect(formula, question, choices)
+        unit = UNIT[self.dtype] if unit is None else unit
+        first = next(iter(targets))
+        given = _flat(answer.outputs)
+        if first not in given:
+            return Mismatch(first, (), None, None, f"output `{first}` is missing")
+        exact = question.case.exact and unit == UNIT[self.dtype]
+        for name, array in given.items():
+            if name not in targets:
+                if name.startswith("grads["):
+                    return Mismatch(name, (), None, None, f"`{name}` was not asked for")
+                continue
+            found = self._differs(name, array, targets[name], unit, exact and not name.startswith("grad_"))
+            if found is not None:
+                return found
+        for name in targets:
+            if name.startswith("grads[") and name not in given:
+                return Mismatch(name, (), None, None, f"`{name}` is missing")
+        for name, array in answer.gradients.items():
+            if name in targets:
+                target = _where_finite(targets[name], question, name)
+                found = self._differs(name, array, target, unit, exact=False)
+                if found is not None:
+                    return found
+        return None
+
+    def _differs(self, name: str, got: Floats, target: Target, unit: float, exact: bool) -> Mismatch | None:
+        got = np.asarray(got, dtype=np.float64)
+        want = target.want
+        if want.shape == () and got.size == 1:
+            got = got.reshape(())
+        if got.shape != want.shape:
+            return Mismatch(name, (), None, None, f"`{name}` has shape {got.shape}, want {want.shape}")
+        with np.errstate(all="ignore"):
+            room = np.zeros(want.shape) if exact else self._room(target, unit)
+            low, high = (want, want) if target.low is None or target.high is None else (target.low, target.high)
+            right = ((got >= low - room) & (got <= high + room)) | (got == want)
+            right |= np.isnan(got) & np.isnan(want)
+            if target.judged is not None:
+                right |= ~target.judged
+            if right.all():
+                return None
+            distance = np.where(right, -1.0, np.abs(got - want) / np.maximum(room, TINY[self.dtype]))
+        return _worst(name, got, want, right, distance, exact)
+
+    def _room(self, target: Target, unit: float) -> Floats:
+        slack = np.where(np.isnan(target.slack), np.inf, target.slack)
+        return K * unit * slack + UNIT[self.dtype] * np.abs(target.want) + TINY[self.dtype]
+
+
+def _worst(name: str, got: Floats, want: Floats, right: Any, distance: Floats, exact: bool) -> Mismatch:
+    distance = np.where(~right & np.isnan(distance), np.inf, distance)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(distance)), distance.shape))
+    place = name + (f"[{', '.join(map(str, index))}]" if index else "")
+    error = "exactly" if exact else f"(off by {distance[index]:.3g} budgets)"
+    message = f"{place} = {got[index]:.9g}, want {want[index]:.9g} {error}"
+    only_nan = bool((right | (np.isnan(got) & ~np.isnan(want))).all())
+    return Mismatch(name, index, float(got[index]), float(want[index]), message, only_nan)
+
+
+def _with_gradients(operation: Operation, outputs: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
+    """Add the exact derivatives of a scalar loss; a formula may also bring its own."""
+    result = dict(outputs)
+    loss = result.get("loss")
+    if isinstance(loss, Real):
+        for name in operation.differentiable:
+            if f"grad_{name}" not in result:
+                result[f"grad_{name}"] = gradient(loss, getattr(inputs, name))
+    return result
+
+
+def _numbers(value: Any) -> tuple[Floats, Floats]:
+    if isinstance(value, Real):
+        return np.array(float(value.value)), np.array(value.slack)
+    array = np.asarray(value, dtype=object)
+    want = np.array([float(v.value) for v in array.reshape(-1)]).reshape(array.shape)
+    slack = np.array([v.slack for v in array.reshape(-1)]).reshape(array.shape)
+    return want, slack
+
+
+def _judged(operation: Operation, name: str, shape: tuple[int, ...], question: Question) -> Any:
+    """Outputs at masked slots are not judged; gradients there are (they must be 0)."""
+    mask = question.inputs.get("mask")
+    if mask is None or name.startswith("grad_") or np.shape(mask) != shape:
+        return None
+    return np.asarray(mask)
+
+
+def _where_finite(target: Target, question: Question, name: str) -> Target:
+    """Under automatic differentiation, gradients at poisoned slots are not judged."""
+    given = question.inputs[name.removeprefix("grad_")]
+    finite = np.isfinite(given)
+    if finite.all():
+        return target
+    return Target(target.want, target.slack, target.low, target.high, finite)
+
+
+def _flat(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists of arrays as separate outputs: grads -> grads[0], grads[1] ..."""
+    flat: dict[str, Any] = {}
+    for name, value in outputs.items():
+        if isinstance(value, list):
+            flat |= {f"{name}[{i}]": item for i, item in enumerate(value)}
+        else:
+            flat[name] = value
+    return flat

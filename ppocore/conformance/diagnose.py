@@ -1,0 +1,270 @@
+"""From the answers of one operation to its verdict: which conventions, which mistake, which counterexample."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ppocore.conformance import infer, mistakes, precision
+from ppocore.conformance.case import GATING, Answer, Question, Result, Verdict
+from ppocore.conformance.compare import Bench, Mismatch
+from ppocore.conformance.conventions import CONVENTIONS, Declared, of
+from ppocore.conformance.operations import Operation
+from ppocore.conformance.oracle import DEFINITIONS, Formula
+from ppocore.conformance.oracle.inputs import Choices
+from ppocore.conformance.results import build_results
+
+Pair = tuple[Question, Answer]
+Ask = Callable[[Question], Answer]
+
+
+def diagnose(
+    operation: Operation, asked: Sequence[Pair], declared: Declared, dtype: str, ask: Ask, strict: bool
+) -> tuple[list[Result], Verdict]:
+    """Results of every case and the verdict they add up to.  `ask` puts further questions, to shrink."""
+    judge = Judge(operation, dtype, asked, declared)
+    finding = judge.finding()
+    results = build_results(judge.bench, asked, finding.shown, finding.mistakes, judge.unjudged, ask)
+    return results, _verdict(operation, results, finding, declared, strict)
+
+
+@dataclass
+class Finding:
+    """What explains the answers."""
+
+    choices: Choices | None
+    """Conventions under which the definition (or the mistakes) gives every answer; None if nothing does."""
+    shown: Choices
+    """Conventions under which the cases are judged one by one."""
+    mistakes: tuple[str, ...] = ()
+    refused: bool = False
+    """Some gating cases have no answer to judge: the call raised, hung, crashed or was not run."""
+    answered: bool = True
+    undeclared: tuple[str, ...] = ()
+    contradicted: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+class Judge:
+    """Looks for conventions, then for named mistakes, that give every answer of one operation."""
+
+    def __init__(self, operation: Operation, dtype: str, asked: Sequence[Pair], declared: Declared) -> None:
+        self.operation = operation
+        self.dtype = dtype
+        self.bench = Bench(operation, dtype)
+        self.declared = declared
+        self.unjudged = _other_rank(operation, asked)
+        gating = [p for p in asked if p[0].case.level in GATING and id(p[0]) not in self.unjudged]
+        self.answered = [p for p in gating if p[1].outcome == "ok"]
+        self.refused = any(p[1].outcome != "ok" for p in gating)
+        # Small questions first: most wrong explanations fail on the first few.
+        self.plain = sorted((p for p in self.answered if not p[0].case.poisoned), key=_size)
+        self.poisoned = [p for p in self.answered if p[0].case.poisoned]
+        self.definition = DEFINITIONS[operation.name]
+        self.formulas: tuple[Formula, ...] = (self.definition,)
+        """What explains the answers: the definition, or the wrong formulas that fit."""
+
+    def finding(self) -> Finding:
+        """The simplest explanation of all answers."""
+        base = self.base()
+        candidates = self.assignments()
+        choices = next((c for c in candidates if self.explains(self.definition, c)), None)
+        found: tuple[str, ...] = ()
+        if choices is None and self.plain:
+            choices, found = self.named(candidates)
+        if choices is None and self.plain:
+            choices, found = self.imprecise(candidates)
+        explained = choices if choices is not None else base
+        found += self.general(explained, bool(choices is not None))
+        finding = Finding(choices, explained, found, self.refused, bool(self.answered))
+        if choices is not None:
+            self.settle(finding, choices)
+        return finding
+
+    def settle(self, finding: Finding, choices: Choices) -> None:
+        """Which of the conventions found had to be declared, and which declarations are contradicted."""
+        for convention in of(self.operation.name):
+            found = choices[convention.name] or convention.default
+            declared = self.declared.get(convention.name)
+            if declared is not None and declared != found and not self.indifferent(choices, convention.name, declared):
+                finding.contradicted += (convention.name,)
+            if declared != found and not convention.is_free(found) and not _implied(convention.name, choices):
+                finding.undeclared += (convention.name,)
+        if (finding.undeclared and not finding.mistakes) or finding.contradicted:
+            finding.shown = self.base(choices)
+
+    def indifferent(self, choices: Choices, name: str, declared: str) -> bool:
+        """True if the declared value explains the answers as well: the cases cannot tell."""
+        return self.explains(self.definition, Choices(dict(choices) | {name: declared}))
+
+    def base(self, found: Mapping[str, str] | None = None) -> Choices:
+        """The conventions the adapter is held to: what it declares, defaults elsewhere (free ones as found)."""
+        relevant = of(self.operation.name)
+        free = {c.name: v for c in relevant if found and (v := found.get(c.name, "")) and c.is_free(v)}
+        own = {c.name: self.declared[c.name] for c in relevant if c.name in self.declared}
+        return Choices({n: v for n, v in (free | own).items() if v != CONVENTIONS[n].default})
+
+    def assignments(self) -> list[Choices]:
+        """Every assignment of conventions, nearest to what is declared first."""
+        relevant = of(self.operation.name)
+        options = [[(c.name, value) for value in self.options(c.name)] for c in relevant]
+        every = [Choices({n: v for n, v in combo if v}) for combo in itertools.product(*options)]
+        base = self.base()
+        every.sort(key=lambda choice: _distance(choice, base))
+        return [refined for choice in every for refined in _refined(choice)]
+
+    def options(self, name: str) -> list[str]:
+        """Values to try for one convention, "" standing for the default."""
+        convention = CONVENTIONS[name]
+        plain = [v for v in convention.values[1:] if v[-1] not in "EC" and v != "none"]
+        if name == "reduction" and not any(_rank(q) == 2 for q, _ in self.plain):
+            plain.remove("trajectory")
+        if any(v[-1] in "EC" for v in convention.values):
+            plain += infer.values(name, self.operation.name, self.plain, self.dtype)
+        declared = self.declared.get(name, convention.default)
+        wanted = ["", *plain, declared]
+        return list(dict.fromkeys("" if v == convention.default else v for v in wanted))
+
+    def explains(self, formula: Formula, choices: Choices, unit: float | None = None) -> bool:
+        """True if the formula gives every answer that holds no poison.  Fails fast: the last to fail goes first."""
+        for i, pair in enumerate(self.plain):
+            if self.differs(pair, formula, choices, unit) is not None:
+                self.plain.insert(0, self.plain.pop(i))
+                return False
+        return bool(self.plain)
+
+    def differs(self, pair: Pair, formula: Formula, choices: Choices, unit: float | None = None) -> Mismatch | None:
+        """How one answer differs from a formula; cases on which a convention is not defined never do."""
+        question, answer = pair
+        if choices["reduction"] == "trajectory" and _rank(question) == 1:
+            return None
+        return self.bench.mismatch(formula, question, answer, choices, unit)
+
+    def named(self, candidates: Sequence[Choices]) -> tuple[Choices | None, tuple[str, ...]]:
+        """The named mistakes that give every answer, under the conventions nearest to what is declared."""
+        base = self.base()
+        near = [c for c in candidates if _distance(c, base)[0] <= 1]
+        known = mistakes.of(self.operation.name)
+        for _, group in itertools.groupby(near, key=lambda c: _distance(c, base)):
+            for choices in group:
+                fits = {f: m.slug for m in known for f in m.formulas if self.explains(f, choices)}
+                if fits:
+                    self.formulas = tuple(fits)
+                    return choices, tuple(dict.fromkeys(fits.values()))
+        return None, ()
+
+    def imprecise(self, candidates: Sequence[Choices]) -> tuple[Choices | None, tuple[str, ...]]:
+        """Right but for the accuracy of a shorter number format."""
+        for unit in precision.shorter(self.dtype, self.answered):
+            for choices in candidates:
+                if self.explains(self.definition, choices, unit):
+                    return choices, (f"{self.operation.name}/reduced-precision",)
+        return None, ()
+
+    def general(self, choices: Choices, explained: bool) -> tuple[str, ...]:
+        """Mistakes told from the way of answering: inputs changed, NaN let through."""
+        slugs = []
+        if any(answer.mutated for _, answer in self.answered):
+            slugs.append("mutates-input")
+        if explained and self.poisoned:
+            if any(self.leaks(formula, choices) for formula in self.formulas):
+                slugs.append("nan-leak")
+        return tuple(f"{self.operation.name}/{slug}" for slug in slugs)
+
+
+    def leaks(self, formula: Formula, choices: Choices) -> bool:
+        """True if poison makes answers NaN and does nothing else to them."""
+        found = [self.differs(pair, formula, choices) for pair in self.poisoned]
+        wrong = [mismatch for mismatch in found if mismatch is not None]
+        return bool(wrong) and all(mismatch.only_nan for mismatch in wrong)
+
+
+def _verdict(
+    operation: Operation, results: Sequence[Result], finding: Finding, declared: Declared, strict: bool
+) -> Verdict:
+    wrong = [r for r in results if r.status in ("fail", "error") and (strict or r.level in GATING)]
+    gating_wrong = [r for r in wrong if r.level in GATING]
+    conventions = {} if finding.choices is None else _reported(finding.choices, finding.contradicted)
+    named = {c for c in conventions if declared.get(c) != conventions[c]}
+    notes = tuple(finding.notes) + tuple(_declaration(conventions, finding))
+    unexplained = finding.choices is None or _unexplained(results, finding)
+    word = "conforms-under" if conventions else "conforms"
+    if finding.mistakes and not unexplained:
+        word = "known-mistake"
+    elif finding.refused and (finding.choices is not None or not finding.answered):
+        word = "error"
+    elif unexplained:
+        word = "unknown-difference"
+    return Verdict(operation.name, word, finding.mistakes, conventions, not named,  # type: ignore[arg-type]
+                   not (wrong or gating_wrong or finding.undeclared or finding.contradicted or finding.mistakes),
+                   notes)
+
+
+def _unexplained(results: Sequence[Result], finding: Finding) -> bool:
+    """A gating failure that neither conventions nor mistakes account for: poison answered by wrong numbers."""
+    if finding.mistakes or finding.undeclared or finding.contradicted:
+        return False
+    return any(r.status == "fail" and r.level in GATING for r in results)
+
+
+def _reported(choices: Choices, contradicted: Sequence[str]) -> dict[str, str]:
+    found = {name: value for name, value in choices.items() if not name.startswith("_")}
+    return found | {name: choices[name] or CONVENTIONS[name].default for name in contradicted}
+
+
+def _declaration(conventions: Mapping[str, str], finding: Finding) -> Iterator[str]:
+    if finding.contradicted:
+        names = ", ".join(finding.contradicted)
+        yield f"the adapter declares another {names} than its code has"
+    if (finding.undeclared or finding.contradicted) and not finding.mistakes:
+        inner = ", ".join(f'"{name}": "{value}"' for name, value in conventions.items())
+        yield f"if you mean it, declare it: CONVENTIONS = {{{inner}}}"
+
+
+def _distance(choices: Choices, base: Choices) -> tuple[int, int, int]:
+    """How far from what is declared: consequential conventions first, then free ones, then defaults."""
+    names = [c for c in CONVENTIONS.values() if choices[c.name] != base[c.name]]
+    free = sum(c.is_free(choices[c.name] or c.default) and c.is_free(base[c.name] or c.default) for c in names)
+    return len(names) - free, free, len(choices)
+
+
+def _refined(choices: Choices) -> Iterator[Choices]:
+    """The assignment, and the other readings of a value that published code gives it."""
+    yield choices
+    if choices["truncation"] in ("leak", "leak_bootstrap", "mask") or choices["clip_fraction"] == "log_space":
+        yield Choices(dict(choices) | {"_variant": "1"})
+    if choices["gae_recursion"] == "brax":
+        yield Choices(dict(choices) | {"_returns": "advantages"})
+        if choices["truncation"] == "mask":
+            yield Choices(dict(choices) | {"_variant": "1"})
+
+
+def _implied(name: str, choices: Choices) -> bool:
+    """leak_bootstrap leaves open which value is added: it is named, and needs no declaration of its own."""
+    return name == "timeout_value" and choices["truncation"] == "leak_bootstrap"
+
+
+def _other_rank(operation: Operation, asked: Sequence[Pair]) -> set[int]:
+    """Questions of a rank that the function does not take: (B,) and (B, L) are alternatives."""
+    if operation.name not in ("surrogate_loss", "clip_loss"):
+        return set()
+    ranks: dict[int, list[Pair]] = {1: [], 2: []}
+    for pair in asked:
+        if pair[0].case.level in GATING:
+            ranks[_rank(pair[0])].append(pair)
+    for rank, other in ((1, 2), (2, 1)):
+        raised = all(answer.outcome == "raised" for _, answer in ranks[rank])
+        if ranks[rank] and raised and any(answer.outcome == "ok" for _, answer in ranks[other]):
+            return {id(question) for question, _ in ranks[rank]}
+    return set()
+
+
+def _rank(question: Question) -> int:
+    return int(np.ndim(question.inputs.get("log_prob", 0.0)))
+
+
+def _size(pair: Pair) -> int:
+    return sum(int(np.size(v)) for v in pair[0].inputs.values() if isinstance(v, np.ndarray))

@@ -1,0 +1,54 @@
+"""Handing inputs to a function in its own kind of arrays, and differentiating what it returns.
+
+Each module here has the same three functions (see `Framework`); none is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Natives = dict[str, Any]
+"""Inputs by name, as the function gets them."""
+Gradients = dict[str, NDArray[np.float64]]
+
+VALUE_ONLY = "judged on its value only: "
+
+
+class Framework(Protocol):
+    """What a module of this package offers."""
+
+    def prepare(self, dtype: str) -> None:
+        """Set the framework up, once, before the first call."""
+
+    def call(
+        self, function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str
+    ) -> tuple[Any, Natives, list[str]]:
+        """Call with fresh inputs: the result, the inputs that were handed over, and notes."""
+
+    def gradients(
+        self, function: Callable[..., Any], loss: Any, pick_loss: Callable[[Any], Any], natives: Natives,
+        wanted: Sequence[str],
+    ) -> tuple[Gradients, list[str]]:
+        """Derivatives of the loss by input name, or a note why there are none."""
+
+
+def find(name: str) -> Framework:
+    """The module for a FRAMEWORK, imported now."""
+    module = {"numpy": "plain"}.get(name, name)
+    return cast(Framework, importlib.import_module(f"ppocore.conformance.frameworks.{module}"))
+
+
+def fresh(value: Any, dtype: str, array: Callable[[NDArray[Any]], Any]) -> Any:
+    """A copy of one input: float arrays in DTYPE, flags bool, indices int64, lists item by item."""
+    if isinstance(value, (list, tuple)):
+        return [fresh(item, dtype, array) for item in value]
+    if not isinstance(value, np.ndarray):
+        return value
+    kinds = {"f": np.dtype(dtype), "i": np.dtype(np.int64), "b": np.dtype(bool)}
+    with np.errstate(all="ignore"):
+        return array(np.array(value, dtype=kinds[value.dtype.kind], order="C"))

@@ -1,0 +1,28 @@
+"""NumPy: fresh writable arrays; no derivatives but the ones that a function returns itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ppocore.conformance.frameworks import Gradients, Natives, fresh
+
+
+def prepare(dtype: str) -> None:
+    """Nothing to set up."""
+
+
+def call(
+    function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str
+) -> tuple[Any, Natives, list[str]]:
+    """Call with fresh arrays."""
+    natives = {name: fresh(value, dtype, lambda array: array) for name, value in given.items()}
+    return function(**natives), natives, []
+
+
+def gradients(
+    function: Callable[..., Any], loss: Any, pick_loss: Callable[[Any], Any], natives: Natives,
+    wanted: Sequence[str],
+) -> tuple[Gradients, list[str]]:
+    """None: NumPy does not differentiate."""
+    return {}, []

@@ -1,0 +1,67 @@
+"""PyTorch: fresh tensors, and torch.autograd.grad of the returned loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ppocore.conformance.adapters import describe_error
+from ppocore.conformance.frameworks import VALUE_ONLY, Gradients, Natives, fresh
+
+
+def prepare(dtype: str) -> None:
+    """Nothing global: DTYPE is honoured by the tensors themselves."""
+
+
+def call(
+    function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str
+) -> tuple[Any, Natives, list[str]]:
+    """Call with inputs that require a gradient where one is wanted; without, if only that makes it raise."""
+    natives = _tensors(given, wanted, dtype)
+    if not wanted:
+        return function(**natives), natives, []
+    try:
+        return function(**natives), natives, []
+    except Exception as error:
+        natives = _tensors(given, (), dtype)
+        result = function(**natives)
+        reason = f"it raises when its inputs require a gradient ({describe_error(error)})"
+        return result, natives, [VALUE_ONLY + reason]
+
+
+def gradients(
+    function: Callable[..., Any], loss: Any, pick_loss: Callable[[Any], Any], natives: Natives,
+    wanted: Sequence[str],
+) -> tuple[Gradients, list[str]]:
+    """Derivatives with respect to exactly the wanted inputs; an input that the loss does not use has zero."""
+    inputs = [natives[name] for name in wanted]
+    if not all(tensor.requires_grad for tensor in inputs):
+        return {}, []
+    if not isinstance(loss, torch.Tensor):
+        return {}, [f"{VALUE_ONLY}the loss is a {type(loss).__name__}, not a tensor, and so has no graph"]
+    if loss.numel() != 1:
+        return {}, [f"{VALUE_ONLY}the loss has shape {tuple(loss.shape)}, not one number to differentiate"]
+    if not loss.requires_grad:
+        return {}, [f"{VALUE_ONLY}the loss has no graph (it is detached, or computed under no_grad)"]
+    try:
+        found = torch.autograd.grad(loss.sum(), inputs, allow_unused=True)
+    except RuntimeError as error:
+        return {}, [f"{VALUE_ONLY}its loss cannot be differentiated ({describe_error(error)})"]
+    filled = zip(wanted, inputs, found, strict=True)
+    return {f"grad_{name}": _numbers(tensor if gradient is None else gradient, gradient is None)
+            for name, tensor, gradient in filled}, []
+
+
+def _numbers(tensor: Any, unused: bool) -> Any:
+    array = tensor.detach().double().numpy()
+    return np.zeros(array.shape) if unused else np.array(array)
+
+
+def _tensors(given: Mapping[str, Any], wanted: Sequence[str], dtype: str) -> Natives:
+    natives = {name: fresh(value, dtype, torch.tensor) for name, value in given.items()}
+    for name in wanted:
+        natives[name].requires_grad_(True)
+    return natives

@@ -1,0 +1,94 @@
+"""What the command prints without running anything: operations, case ids, explanations, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+
+from ppocore.conformance.adapters import FRAMEWORKS, BadAdapter
+from ppocore.conformance.callees import open_callee
+from ppocore.conformance.case import Case, Question
+from ppocore.conformance.cases import cases
+from ppocore.conformance.explain import explain
+from ppocore.conformance.operations import OPERATIONS, Operation
+from ppocore.conformance.runner import Options, matches, select
+from ppocore.conformance.signatures import nearest
+
+
+def ids(adapter: str | None, options: Options) -> Iterator[str]:
+    """Ids of the cases that would run; of all there are, if no adapter is named."""
+    if adapter is not None:
+        for put in _questions(adapter, options):
+            yield put.case.id
+        return
+    found = [case.id for case in _all_cases(options) if matches(options.only, case)]
+    if not found:
+        raise BadAdapter(f"--only {options.only}: no operation and no case is called so.")
+    yield from found
+
+
+def explanation(adapter: str | None, id: str, options: Options) -> Iterator[str]:
+    """Lines about one case."""
+    by_id = {case.id: case for case in _all_cases(options)}
+    if id not in by_id:
+        close = nearest(id, by_id)
+        hint = f"; did you mean {close}?" if close else "; `ppocore check --list` prints all ids."
+        raise BadAdapter(f"--explain {id}: there is no such case{hint}")
+    put = None
+    if adapter is not None:
+        put = next((put for put in _questions(adapter, options) if put.case.id == id), None)
+    yield from explain(by_id[id], put)
+
+
+def _questions(adapter: str, options: Options) -> list[Question]:
+    callee = open_callee(adapter)
+    try:
+        return [put for asked, _ in select(callee, options).values() for put in asked]
+    finally:
+        callee.close()
+
+
+def _all_cases(options: Options) -> list[Case]:
+    return [case for name in OPERATIONS for case in cases(name, "float64", options.seed, options.examples)]
+
+
+def operations(name: str | None) -> Iterator[str]:
+    """The table, or one row of it in full."""
+    if name is None:
+        width = max(map(len, OPERATIONS))
+        for operation in OPERATIONS.values():
+            yield f"{operation.name:<{width}}  {', '.join(_words(operation))} -> {_outputs(operation)}"
+        yield ""
+        yield "| separates forms of the same information, [ ] may be left out; arguments are passed by name."
+        yield "`ppocore operations NAME` prints shapes and formula."
+        return
+    if name not in OPERATIONS:
+        close = nearest(name, OPERATIONS)
+        hint = f"; did you mean {close}?" if close else "."
+        raise BadAdapter(f"operations: {name} is no operation{hint}")
+    operation = OPERATIONS[name]
+    yield operation.name
+    yield f"  inputs   {', '.join(_words(operation))}"
+    yield f"  outputs  {_outputs(operation)}"
+    yield f"  shapes   {operation.shapes}"
+    yield f"  formula  {operation.formula}"
+
+
+def _words(operation: Operation) -> list[str]:
+    groups = [" | ".join(" + ".join(form) for form in group) for group in operation.groups]
+    return [*operation.needs, *groups, *(f"[{name}]" for name in operation.options)]
+
+
+def _outputs(operation: Operation) -> str:
+    spare = [name for name in operation.outputs if name in operation.spare or name.startswith("grad_")]
+    return ", ".join(f"[{name}]" if name in spare else name for name in operation.outputs)
+
+
+def template(framework: str) -> str:
+    """An adapter to fill in."""
+    if framework not in FRAMEWORKS:
+        close = nearest(framework, FRAMEWORKS)
+        hint = f"; did you mean {close}?" if close else "."
+        raise BadAdapter(f"template: {framework} is none of {', '.join(FRAMEWORKS)}{hint}")
+    file = resources.files("ppocore.conformance") / "templates" / f"{framework}.txt"
+    return file.read_text(encoding="utf-8")

@@ -1,0 +1,135 @@
+"""The table of operations: what each takes, returns and means.  Data only; nothing here computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Alternative forms of the same information.  A function declares one of them (or several).
+SUCCESSOR = (("next_values",), ("last_values",))
+ENDS = (("terminated", "truncated"), ("dones",), ("episode_starts", "last_dones"))
+BAND = (("clip_eps",), ("clip_eps_low", "clip_eps_high"))
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row of the table."""
+
+    name: str
+    needs: tuple[str, ...]
+    """Inputs without which the answer is not defined."""
+    outputs: tuple[str, ...]
+    formula: str
+    shapes: str
+    """Shapes of inputs and outputs, for people."""
+    groups: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    """Groups of alternative forms."""
+    options: tuple[str, ...] = ()
+    """Inputs that may be left out."""
+    spare: tuple[str, ...] = ()
+    """Outputs that may be left out although they are no gradients."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every parameter name that a function may declare."""
+        grouped = tuple(name for group in self.groups for form in group for name in form)
+        return self.needs + grouped + self.options
+
+    @property
+    def differentiable(self) -> tuple[str, ...]:
+        """Inputs for which the table has a gradient."""
+        return tuple(name.removeprefix("grad_") for name in self.outputs if name.startswith("grad_"))
+
+
+def _rows() -> tuple[Operation, ...]:
+    flat, tokens = "(B,) -> scalar", "(B, L) -> scalar"
+    loss = ("loss", "grad_log_prob")
+    return (
+        Operation("td_errors", ("rewards", "values", "gamma"), ("td_errors",),
+                  "r_t + gamma V'_t - v_t;  V'_t = 0 if terminated, else next_values_t",
+                  "(T, N); last_values, last_dones (N,) -> (T, N)", (SUCCESSOR, ENDS)),
+        Operation("gae", ("rewards", "values", "gamma", "gae_lambda"), ("advantages", "returns"),
+                  "A_t = delta_t + gamma gae_lambda (0 if terminated, truncated or t = T-1, else A_{t+1});"
+                  "  returns = A + v",
+                  "(T, N); last_values, last_dones (N,) -> (T, N)", (SUCCESSOR, ENDS), spare=("returns",)),
+        Operation("discounted_returns", ("rewards", "gamma"), ("returns",),
+                  "G_t = r_t + gamma (0 if terminated; next_values_t if truncated or t = T-1; else G_{t+1})",
+                  "(T, N); last_values, last_dones (N,) -> (T, N)", (SUCCESSOR, ENDS)),
+        Operation("token_gae", ("rewards", "values", "mask", "gamma", "gae_lambda"), ("advantages",),
+                  "gae over the valid tokens of each row, masked ones skipped, value after the last one 0",
+                  "(B, L) -> (B, L)"),
+        Operation("normalize_advantages", ("advantages",), ("advantages",),
+                  "(A - mean) / (std + 1e-8) over the valid entries", "(B,) -> (B,)", options=("mask",)),
+        Operation("ratio", ("log_prob", "old_log_prob"), ("ratio",),
+                  "exp(log_prob - old_log_prob)", "(B,) -> (B,)"),
+        Operation("importance_estimate", ("fx", "log_p", "log_q"), ("estimate",),
+                  "mean(w f), w = exp(log_p - log_q)", "(n,) -> scalar"),
+        Operation("self_normalized_estimate", ("fx", "log_p", "log_q"), ("estimate",),
+                  "sum(w f) / sum(w), w = exp(log_p - log_q)", "(n,) -> scalar"),
+        Operation("effective_sample_size", ("log_weights",), ("ess",),
+                  "(sum w)^2 / sum w^2, w = exp(log_weights): a count", "(n,) -> scalar"),
+        Operation("kl_k1", ("log_prob", "old_log_prob"), ("kl",), "mean(-d), d = log_prob - old_log_prob",
+                  flat, options=("mask",)),
+        Operation("kl_k2", ("log_prob", "old_log_prob"), ("kl",), "mean(d^2 / 2)", flat, options=("mask",)),
+        Operation("kl_k3", ("log_prob", "old_log_prob"), ("kl",), "mean(e^d - 1 - d)", flat,
+                  options=("mask",)),
+        Operation("categorical_kl", ("logits", "other_logits"), ("kl",),
+                  "sum_a p_a (log p_a - log q_a), p = softmax(logits), q = softmax(other_logits)",
+                  "(B, A) -> (B,)"),
+        Operation("gaussian_kl", ("mean", "log_std", "other_mean", "other_log_std"), ("kl",),
+                  "sum_D log(s'/s) + (s^2 + (m - m')^2) / (2 s'^2) - 1/2", "(B, D) -> (B,)"),
+        Operation("adapt_kl_coef", ("kl_coef", "kl", "target_kl"), ("kl_coef",),
+                  "2 kl_coef if kl > 1.5 target_kl; kl_coef / 2 if kl < target_kl / 1.5; else kl_coef",
+                  "scalars -> scalar"),
+        Operation("categorical_log_prob", ("logits", "actions"), ("log_prob",),
+                  "log softmax(logits)[actions]; masked actions have probability 0", "(B, A), (B,) -> (B,)",
+                  options=("action_mask",)),
+        Operation("categorical_entropy", ("logits",), ("entropy",),
+                  "-sum_a p_a log p_a in nats; masked actions have probability 0", "(B, A) -> (B,)",
+                  options=("action_mask",)),
+        Operation("gaussian_log_prob", ("mean", "log_std", "actions"), ("log_prob",),
+                  "sum_D -((a - m) / s)^2 / 2 - log s - log(2 pi) / 2", "(B, D) -> (B,)"),
+        Operation("gaussian_entropy", ("mean", "log_std"), ("entropy",),
+                  "sum_D log s + (1 + log(2 pi)) / 2", "(B, D) -> (B,)"),
+        Operation("squashed_gaussian_log_prob", ("mean", "log_std", "actions"), ("log_prob",),
+                  "sum_D log N(atanh a; m, s) - log(1 - a^2)", "(B, D) -> (B,)"),
+        Operation("surrogate_loss", ("log_prob", "old_log_prob", "advantages"), loss,
+                  "-mean(r A), r = exp(log_prob - old_log_prob)", f"{flat}, or {tokens}", options=("mask",)),
+        Operation("clip_loss", ("log_prob", "old_log_prob", "advantages"), loss,
+                  "-mean(min(r A, clip(r, 1 - eps, 1 + eps) A));"
+                  "  with dual_clip c: max(that min, c A) where A < 0",
+                  f"{flat}, or {tokens}", (BAND,), options=("dual_clip", "mask")),
+        Operation("kl_penalty_loss", ("logits", "old_logits", "actions", "advantages", "kl_coef"),
+                  ("loss", "grad_logits"), "-mean(r A) + kl_coef mean(KL(old, new))",
+                  "(B, A); (B,) -> scalar"),
+        Operation("value_loss", ("values", "returns"), ("loss", "grad_values"),
+                  "mean((v - R)^2)", flat, options=("mask",)),
+        Operation("clipped_value_loss", ("values", "returns", "old_values", "value_clip_eps"),
+                  ("loss", "grad_values"),
+                  "mean(max((v - R)^2, (v_old + clip(v - v_old, -eps, eps) - R)^2))", flat,
+                  options=("mask",)),
+        Operation("ppo_loss", ("log_prob", "old_log_prob", "advantages", "values", "returns", "entropy",
+                               "clip_eps", "vf_coef", "ent_coef"),
+                  ("loss", "grad_log_prob", "grad_values", "grad_entropy"),
+                  "clip_loss + vf_coef value_loss - ent_coef mean(entropy)", flat),
+        Operation("masked_mean", ("x", "mask"), ("mean",), "mean over the valid slots", tokens),
+        Operation("sequence_mean", ("x", "mask"), ("mean",),
+                  "mean over rows of each row's mean over its valid slots", tokens),
+        Operation("sequence_sum_mean", ("x", "mask"), ("mean",),
+                  "mean over rows of each row's sum over its valid slots", tokens),
+        Operation("clip_fraction", ("log_prob", "old_log_prob", "advantages", "clip_eps"), ("fraction",),
+                  "mean(|r - 1| > eps)", flat),
+        Operation("explained_variance", ("values", "returns"), ("explained_variance",),
+                  "1 - Var(R - v) / Var(R)", flat),
+        Operation("clip_grad_norm", ("grads", "max_norm"), ("grads",),
+                  "g min(1, max_norm / norm of all)", "list of arrays -> list of arrays"),
+        Operation("adam_step", ("params", "grads", "first_moment", "second_moment", "step", "learning_rate",
+                                "beta1", "beta2", "eps"), ("params", "first_moment", "second_moment"),
+                  "p - lr m^ / (sqrt(v^) + eps), bias-corrected, no decay", "flat (P,) -> (P,)",
+                  spare=("first_moment", "second_moment")),
+        Operation("running_moments", ("batches",), ("mean", "var"),
+                  "mean and variance (ddof 0) of the concatenation", "list of (n_i, D) -> (D,)",
+                  spare=("var",)),
+    )
+
+
+OPERATIONS: dict[str, Operation] = {row.name: row for row in _rows()}

@@ -1,0 +1,117 @@
+"""One result a case: status, message and, for what is wrong, the smallest input that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ppocore.conformance.case import GATING, Answer, Question, Result, Status
+from ppocore.conformance.compare import Bench, Mismatch
+from ppocore.conformance.oracle import DEFINITIONS
+from ppocore.conformance.oracle.inputs import Choices
+from ppocore.conformance.shrink import shrink
+
+Ask = Callable[[Question], Answer]
+MOST_NUMBERS = 60
+"""Larger inputs are not written into the report: the case id reproduces them."""
+
+
+def build_results(
+    bench: Bench, asked: Sequence[tuple[Question, Answer]], choices: Choices, slugs: Sequence[str],
+    unjudged: Collection[int], ask: Ask,
+) -> list[Result]:
+    """Judge every case under `choices`; the smallest failure gets a shrunk counterexample."""
+    judged = [_judge(bench, question, answer, choices, id(question) in unjudged) for question, answer in asked]
+    failing = [(question, mismatch) for (question, _), (status, _, mismatch) in zip(asked, judged, strict=True)
+               if status == "fail" and mismatch is not None and question.case.level in GATING]
+    lead = min(failing, key=lambda pair: _numbers(pair[0]), default=None)
+    results = []
+    for (question, answer), (status, message, mismatch) in zip(asked, judged, strict=True):
+        example = None
+        if mismatch is not None:
+            example = counterexample(question, mismatch)
+            if lead is not None and question is lead[0]:
+                example = _shrunk(bench, question, mismatch, choices, ask)
+                if slugs:
+                    message += f"; this is what {' or '.join(slugs)} gives"
+        case = question.case
+        results.append(Result(case.id, case.operation, case.level, status, message or _aside(answer), example))
+    return results
+
+
+def _judge(
+    bench: Bench, question: Question, answer: Answer, choices: Choices, unjudged: bool
+) -> tuple[Status, str, Mismatch | None]:
+    if unjudged:
+        return "skip", f"inputs of this rank are not taken: {answer.message}", None
+    if question.case.level == "reject":
+        return _judge_refusal(answer)
+    if question.case.level == "edge" and answer.outcome == "raised":
+        return "pass", f"refused: {answer.message}", None
+    if answer.outcome != "ok":
+        return "error", answer.message or answer.outcome, None
+    if answer.mutated:
+        return "fail", f"the call changed its input {', '.join(answer.mutated)}", None
+    if choices["reduction"] == "trajectory" and np.ndim(question.inputs["log_prob"]) == 1:
+        return "skip", "a trajectory reduction is defined on (B, L) batches only", None
+    with np.errstate(all="ignore"):
+        mismatch = bench.mismatch(DEFINITIONS[question.case.operation], question, answer, choices)
+    if mismatch is None or (question.case.level == "edge" and _both_beyond(mismatch)):
+        return "pass", "", None
+    return "fail", mismatch.message, mismatch
+
+
+def _judge_refusal(answer: Answer) -> tuple[Status, str, Mismatch | None]:
+    if answer.outcome == "raised":
+        return "pass", f"refused: {answer.message}", None
+    if answer.outcome == "ok":
+        return "fail", "bad input is answered, not refused", None
+    return "error", answer.message or answer.outcome, None
+
+
+def _both_beyond(mismatch: Mismatch) -> bool:
+    """Beyond the numbers, NaN and the infinities are one answer."""
+    return (mismatch.got is not None and mismatch.want is not None
+            and not np.isfinite(mismatch.got) and not np.isfinite(mismatch.want))
+
+
+def _aside(answer: Answer) -> str:
+    notes = list(answer.notes)
+    if answer.aliased:
+        notes.append(f"returns memory of an input: {', '.join(answer.aliased)}")
+    return "; ".join(notes)
+
+
+def _numbers(question: Question) -> int:
+    return sum(int(np.size(question.inputs[name])) for name in question.passed
+               if not isinstance(question.inputs[name], list))
+
+
+def _shrunk(bench: Bench, question: Question, mismatch: Mismatch, choices: Choices, ask: Ask) -> Mapping[str, Any]:
+    """The smallest input found on which the function is wrong in the same output."""
+    definition = DEFINITIONS[question.case.operation]
+
+    def wrong(candidate: Question) -> Mismatch | None:
+        answer = ask(candidate)
+        if answer.outcome != "ok":
+            return None
+        found = bench.mismatch(definition, candidate, answer, choices)
+        return found if found is not None and found.output == mismatch.output else None
+
+    return counterexample(*shrink(question, mismatch, wrong))
+
+
+def counterexample(question: Question, mismatch: Mismatch) -> Mapping[str, Any]:
+    """JSON-ready: inputs as passed, and the worst element."""
+    small = _numbers(question) <= MOST_NUMBERS
+    inputs = {name: _plain(question.inputs[name]) for name in question.passed} if small else {}
+    return {"inputs": inputs, "output": mismatch.output, "index": list(mismatch.index), "got": mismatch.got,
+            "want": mismatch.want, "says": mismatch.message}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,278 @@
+"""The run: every offered operation, every case it can be asked, every answer judged."""
+
+from __future__ import annotations
+
+import fnmatch
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ppocore.conformance import expected as expectations
+from ppocore.conformance.adapters import BadAdapter, Description
+from ppocore.conformance.callees import Callee, open_callee
+from ppocore.conformance.case import GATING, Answer, Case, Question, Result, Verdict
+from ppocore.conformance.cases import cases
+from ppocore.conformance.conventions import Declared, parse
+from ppocore.conformance.diagnose import diagnose
+from ppocore.conformance.files import refuse_unwritable
+from ppocore.conformance.forms import question, uncovered
+from ppocore.conformance.operations import OPERATIONS, Operation
+from ppocore.conformance.signatures import nearest
+
+STRIKES = 3
+"""Crashes or time-outs of one operation after which its remaining cases are not run."""
+
+LEVELS = (*GATING, "edge", "reject")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run can be asked for."""
+
+    only: str | None = None
+    seed: int = 0
+    examples: int = 8
+    strict: bool = False
+    timeout: float = 10.0
+    report: Path | None = None
+    markdown: Path | None = None
+    expected: Path | None = None
+    write_expected: Path | None = None
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """Levels that decide."""
+        return LEVELS if self.strict else GATING
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that a run found; what is shown and written is made from this alone."""
+
+    header: Mapping[str, Any]
+    results: tuple[Result, ...]
+    verdicts: tuple[Verdict, ...]
+    not_selected: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def green(self) -> bool:
+        """True if every offered operation is green."""
+        return all(verdict.green for verdict in self.verdicts)
+
+    @property
+    def exit_status(self) -> int:
+        """0 all green, 1 something red."""
+        return 0 if self.green else 1
+
+    @property
+    def footer(self) -> dict[str, Any]:
+        """Counts of cases by status and operations by verdict."""
+        return {
+            "cases": dict(Counter(result.status for result in self.results)),
+            "operations": dict(Counter(verdict.verdict for verdict in self.verdicts)),
+            "not_selected": self.not_selected,
+            "exit_status": self.exit_status,
+        }
+
+
+Progress = Callable[[str, int, int], None]
+"""Told the operation, how many of its cases are done, and how many there are."""
+
+
+def version() -> str:
+    """The version of this package, and so of the suite."""
+    try:
+        return metadata.version("ppocore")
+    except metadata.PackageNotFoundError:
+        return "0+source"
+
+
+def run(
+    adapter: str | Path | ModuleType | Mapping[str, Any], options: Options, progress: Progress | None = None
+) -> Run:
+    """Judge an adapter; BadAdapter if it, or what was asked, cannot be run."""
+    _refuse_bad_options(options)
+    expected = expectations.read(options.expected) if options.expected else {}
+    callee = open_callee(adapter)
+    try:
+        found = _run(callee, options, expected, progress or (lambda operation, done, total: None))
+    finally:
+        callee.close()
+    if options.write_expected:
+        verdicts = {verdict.operation: verdict for verdict in found.verdicts}
+        expectations.write(options.write_expected, found.results, verdicts, options.counting, expected)
+    return found
+
+
+def _run(callee: Callee, options: Options, expected: Mapping[str, str], progress: Progress) -> Run:
+    declared = declared_conventions(callee)
+    if options.expected:
+        known = {case.id for name in OPERATIONS for case in _cases(name, callee.description, options)}
+        expectations.refuse_unknown(expected, known, options.expected)
+    chosen = select(callee, options)
+    results: list[Result] = []
+    verdicts = []
+    not_selected = 0
+    for name in OPERATIONS:
+        if name not in callee.description.operations:
+            verdicts.append(Verdict(name, "not-offered"))
+            continue
+        if name not in chosen:
+            continue
+        asked, skipped = chosen[name]
+        not_selected += skipped
+        judged, verdict = _judge(callee, OPERATIONS[name], asked, declared, options, progress)
+        judged, verdict = expectations.apply(judged, verdict, expected, options.counting)
+        results += judged
+        verdicts.append(verdict)
+    header = _header(callee, options, declared)
+    return Run(header, tuple(results), tuple(verdicts), not_selected, tuple(callee.description.notes))
+
+
+def declared_conventions(callee: Callee) -> Declared:
+    """What the adapter declares; BadAdapter for what is not on the list."""
+    try:
+        return parse(callee.description.conventions)
+    except ValueError as error:
+        raise BadAdapter(f"{callee.label}: {error}") from None
+
+
+Chosen = dict[str, tuple[list[Question], int]]
+
+
+def select(callee: Callee, options: Options) -> Chosen:
+    """Per offered operation: the questions to ask, and how many cases its signature leaves out."""
+    chosen: Chosen = {}
+    for name, declared in callee.description.operations.items():
+        operation = OPERATIONS[name]
+        asked, skipped = [], 0
+        for turn, case in enumerate(_cases(name, callee.description, options)):
+            if not matches(options.only, case):
+                continue
+            put = question(operation, declared, case, turn)
+            if put is None:
+                skipped += 1
+            else:
+                asked.append(put)
+        if asked or skipped:
+            chosen[name] = asked, skipped
+    if not any(asked for asked, _ in chosen.values()):
+        raise BadAdapter(_nothing_selected(callee, options, chosen))
+    return chosen
+
+
+def matches(only: str | None, case: Case) -> bool:
+    """True if the glob names the case or its operation."""
+    return only is None or any(fnmatch.fnmatchcase(text, only) for text in (case.operation, case.id))
+
+
+def _cases(name: str, description: Description, options: Options) -> tuple[Case, ...]:
+    return cases(name, description.dtype, options.seed, options.examples)
+
+
+def _nothing_selected(callee: Callee, options: Options, chosen: Chosen) -> str:
+    """Why no case would run, in one line."""
+    offered = callee.description.operations
+    if chosen:
+        name = next(iter(chosen))
+        missing = ", ".join(uncovered(OPERATIONS[name], offered[name])) or "some input"
+        return f"{callee.label}: no case of {name} can be put to its signature; it lacks: {missing}."
+    only = options.only or ""
+    wanted = only.split("/")[0]
+    others = [name for name in OPERATIONS if name not in offered and fnmatch.fnmatchcase(name, wanted)]
+    if others:
+        return f"--only {only}: {callee.label} does not offer {others[0]}; it offers: {', '.join(offered)}."
+    known = [case.id for name in offered for case in _cases(name, callee.description, options)]
+    close = nearest(only, [*offered, *known])
+    hint = f" Did you mean {close}?" if close else ""
+    return f"--only {only}: no operation and no case of this adapter is called so.{hint}"
+
+
+class _Respondent:
+    """One function under questions: after three crashes or time-outs it is asked no more."""
+
+    def __init__(self, callee: Callee, timeout: float) -> None:
+        self._callee, self._timeout = callee, timeout
+        self._strikes = 0
+
+    def __call__(self, put: Question) -> Answer:
+        if self._strikes >= STRIKES:
+            return Answer("not-run", f"not run: the operation crashed or timed out {STRIKES} times")
+        answer = self._callee.ask(put, self._timeout)
+        self._strikes += answer.outcome in ("crash", "timeout")
+        return answer
+
+
+def _judge(
+    callee: Callee, operation: Operation, questions: Sequence[Question], declared: Declared, options: Options,
+    progress: Progress,
+) -> tuple[list[Result], Verdict]:
+    """Ask all questions of one operation, then have the answers judged together."""
+    if not questions:
+        note = "no case could be put to it; not covered: " + _uncovered(callee, operation)
+        return [], Verdict(operation.name, "error", green=False, notes=(note,))
+    ask = _Respondent(callee, options.timeout)
+    asked = []
+    for done, put in enumerate(questions):
+        progress(operation.name, done, len(questions))
+        asked.append((put, ask(put)))
+    progress(operation.name, len(questions), len(questions))
+    results, verdict = diagnose(operation, asked, declared, callee.description.dtype, ask, options.strict)
+    notes = [*verdict.notes, *_notes(asked)]
+    if missing := _uncovered(callee, operation):
+        notes.append(f"not covered: {missing}")
+    return list(results), replace(verdict, notes=tuple(dict.fromkeys(notes)))
+
+
+def _uncovered(callee: Callee, operation: Operation) -> str:
+    return ", ".join(uncovered(operation, callee.description.operations[operation.name]))
+
+
+def _notes(asked: Sequence[tuple[Question, Answer]]) -> Iterator[str]:
+    """What the calls showed beside their answers, each thing once."""
+    yield from dict.fromkeys(note for _, answer in asked for note in answer.notes)
+    shared = dict.fromkeys(name for _, answer in asked for name in answer.aliased)
+    if shared:
+        yield f"returns memory of its input as {', '.join(shared)}: a later in-place change would reach both"
+
+
+def _header(callee: Callee, options: Options, declared: Declared) -> dict[str, Any]:
+    """The settings in force."""
+    description = callee.description
+    return {
+        "suite": version(), "adapter": callee.label, "name": description.name, "version": description.version,
+        "framework": description.framework, "dtype": description.dtype, "conventions": dict(declared),
+        "operations": list(description.operations), "seed": options.seed, "examples": options.examples,
+        "strict": options.strict, "only": options.only, "timeout": options.timeout,
+        "platform": platform.platform(), "python": platform.python_version(), "numpy": np.__version__,
+    } | _framework_version(description.framework)
+
+
+def _framework_version(framework: str) -> dict[str, str]:
+    if framework == "numpy":
+        return {}
+    try:
+        return {framework: metadata.version(framework)}
+    except metadata.PackageNotFoundError:
+        return {}
+
+
+def _refuse_bad_options(options: Options) -> None:
+    if not 0 < options.timeout <= 86_400:
+        raise BadAdapter(f"--timeout is {options.timeout}; it must be a number of seconds above 0.")
+    if not 0 <= options.examples <= 10_000:
+        raise BadAdapter(f"--examples is {options.examples}; it must be between 0 and 10000.")
+    if not 0 <= options.seed < 2**63:
+        raise BadAdapter(f"--seed is {options.seed}; it must be 0 or above.")
+    for path in (options.report, options.markdown, options.write_expected):
+        refuse_unwritable(path)
+
+

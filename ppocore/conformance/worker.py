@@ -1,0 +1,121 @@
+"""The process in which an adapter runs: reads questions, calls, answers.
+
+
+Whatever the adapter prints, closes, raises or breaks, the messages travel over descriptors of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from ppocore.conformance.adapters import BadAdapter, describe, load, missing_package, peek
+from ppocore.conformance.calls import answer
+from ppocore.conformance.frameworks import find
+from ppocore.conformance.messages import GREETING, pack_answer, receive, send, unpack
+from ppocore.conformance.operations import OPERATIONS
+
+
+def main() -> None:
+    """Serve one adapter until the other side hangs up."""
+    incoming, outgoing, log = _own_descriptors()
+    warnings.simplefilter("ignore")
+    outgoing.write(GREETING)
+    start = receive(incoming)
+    if start is None:
+        return
+    home = os.getpid()
+    faulthandler.enable(file=log, all_threads=False)
+    with _alarm(start["timeout"], log):
+        reply, functions = _start(start["target"])
+    _stay_one_process(home)
+    send(outgoing, reply)
+    if "bad" in reply:
+        return
+    framework, dtype = find(reply["framework"]), reply["dtype"]
+    framework.prepare(dtype)
+    while (question := receive(incoming)) is not None:
+        operation = OPERATIONS[question["operation"]]
+        given = {name: unpack(value) for name, value in question["inputs"].items()}
+        with _alarm(question["timeout"], log):
+            found = answer(functions[operation.name], operation, framework, dtype, given)
+        _stay_one_process(home)
+        _flush()
+        send(outgoing, pack_answer(found))
+
+
+def _own_descriptors() -> tuple[BinaryIO, BinaryIO, int]:
+    """Move the two pipes and the log out of the adapter's way; its output goes to the log."""
+    incoming, outgoing, log = os.dup(0), os.dup(1), os.dup(2)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.close(nothing)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (incoming, outgoing):
+            msvcrt.setmode(descriptor, os.O_BINARY)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb"), log
+
+
+def _start(target: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Import the adapter and describe it: the first message back."""
+    _set_environment(target)
+    sys.argv = [target]
+    try:
+        description, functions = describe(vars(load(target)), target)
+    except BadAdapter as error:
+        return {"bad": str(error)}, {}
+    try:
+        find(description.framework).prepare(description.dtype)
+    except ImportError as error:
+        return {"bad": f"{target}: {missing_package(description, error)}"}, {}
+    return asdict(description), functions
+
+
+def _set_environment(target: str) -> None:
+    """JAX reads its platform and precision when it is first imported, which may be by the adapter."""
+    constants = peek(target)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    if constants.get("FRAMEWORK") == "jax":
+        os.environ["JAX_ENABLE_X64"] = str(int(constants.get("DTYPE", "float64") != "float32"))
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, log: int) -> Any:
+    """After the time limit: log where the code is, and exit, even if it never lets go of the GIL."""
+    with contextlib.suppress(Exception):
+        faulthandler.dump_traceback_later(seconds, exit=True, file=log)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _stay_one_process(home: int) -> None:
+    """A child that the adapter forked, and that came back from the call, must not answer too."""
+    if os.getpid() != home:
+        os._exit(0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):
+            stream.flush()
+
+
+if __name__ == "__main__":
+    main()
+    # Not through exit handlers of the adapter, which may hang: nobody is left to stop them.
+    os._exit(0)

@@ -1,0 +1,333 @@
+r"""Policies over actions: log-probabilities and entropies, each with its gradient.
+
+Categorical rows may carry an action mask: a masked action has probability 0, its logit is never used.
+Gaussians have a diagonal covariance; ``log_std`` is the natural log of the standard deviation.  The
+tanh-Gaussian lives in `ppocore.squashed`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ppocore._arrays import Array, Bools, Doorman, Floats, Ints
+from ppocore._kernels import kernel
+
+HALF_LOG_TWO_PI = 0.9189385332046727
+LOG_STD_INTERVAL = "[-300, 300]"
+"""Where the square of a standard deviation and of its inverse are float64 numbers."""
+
+
+class CategoricalLogProb(NamedTuple):
+    """log pi(a), shape (B,), and its derivative in the logits, shape (B, A)."""
+
+    log_prob: Array
+    grad_logits: Array
+
+
+class CategoricalEntropy(NamedTuple):
+    """Entropy in nats, shape (B,), and its derivative in the logits, shape (B, A)."""
+
+    entropy: Array
+    grad_logits: Array
+
+
+class GaussianLogProb(NamedTuple):
+    """Log-density summed over D, shape (B,), and its derivatives, shape (B, D)."""
+
+    log_prob: Array
+    grad_mean: Array
+    grad_log_std: Array
+    grad_actions: Array
+
+
+class GaussianEntropy(NamedTuple):
+    """Entropy in nats summed over D, shape (B,), and its derivatives, shape (B, D)."""
+
+    entropy: Array
+    grad_mean: Array
+    grad_log_std: Array
+
+
+def categorical_log_prob(
+    logits: ArrayLike, actions: ArrayLike, *, action_mask: ArrayLike | None = None
+) -> CategoricalLogProb:
+    r"""Log-probability of the action taken, under a softmax of the logits.
+
+    .. math::
+
+        \log \pi_a = z_a - \log \sum_{j\,\text{legal}} e^{z_j}, \qquad
+        \frac{\partial \log\pi_a}{\partial z_j} = 1[j = a] - \pi_j
+
+    Parameters
+    ----------
+    logits : array of float, shape (B, A)
+        Any common offset per row is fine.  Logits of masked actions are not used.
+    actions : array of int, shape (B,)
+        Each in [0, A) and legal.
+    action_mask : array of bool, shape (B, A), optional
+        True where the action is legal; every row needs one.
+
+    Returns
+    -------
+    CategoricalLogProb
+        Named tuple ``(log_prob, grad_logits)``; the gradient is 0 at masked actions.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a legal logit is not finite, an action is illegal, or a row of the
+        mask is all False.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Accuracy.* Absolute error a few u times (1 + spread of the row), plus A u for the sum.  Where the
+    action taken is the likeliest, the value is ``-log1p(rest)`` and the error is relative.
+
+    References
+    ----------
+    Mission rows S6, S8 (grad log f = grad f / f), S10.
+
+    Examples
+    --------
+    The pupil of S10, who plays with probability 1/5:
+
+    >>> import numpy as np
+    >>> out = categorical_log_prob(np.log([[1.0, 4.0]]), [0])
+    >>> np.exp(out.log_prob).round(12), out.grad_logits.round(12)
+    (array([0.2]), array([[ 0.8, -0.8]]))
+    """
+    door = Doorman("categorical_log_prob")
+    z, legal = _rows(door, logits, action_mask)
+    chosen = door.actions("actions", actions, "B", legal)
+    log_probs = log_softmax(z, legal)
+    log_prob, grad_logits = chosen_log_prob(log_probs, chosen)
+    return CategoricalLogProb(door.out(log_prob), door.out(grad_logits))
+
+
+def categorical_entropy(logits: ArrayLike, *, action_mask: ArrayLike | None = None) -> CategoricalEntropy:
+    r"""Entropy of a softmax of the logits, in nats.
+
+    .. math::
+
+        H = -\sum_{j\,\text{legal}} \pi_j \log \pi_j, \qquad
+        \frac{\partial H}{\partial z_j} = -\pi_j (\log \pi_j + H)
+
+    Parameters
+    ----------
+    logits : array of float, shape (B, A)
+        Logits of masked actions are not used.
+    action_mask : array of bool, shape (B, A), optional
+        True where the action is legal; every row needs one.
+
+    Returns
+    -------
+    CategoricalEntropy
+        Named tuple ``(entropy, grad_logits)``; the gradient is 0 at masked actions.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a legal logit is not finite, or a row of the mask is all False.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Accuracy.* No term is negative, so nothing cancels in the value: its relative error is a few u times
+    (1 + spread of the row).  The gradient has that absolute error times pi_j (1 + H).
+
+    References
+    ----------
+    Mission row S12 (regularisation towards the uniform policy).
+
+    Examples
+    --------
+    >>> categorical_entropy([[5.0, 5.0]]).entropy.round(8)  # log 2
+    array([0.69314718])
+    """
+    door = Doorman("categorical_entropy")
+    z, legal = _rows(door, logits, action_mask)
+    log_probs = log_softmax(z, legal)
+    probs = np.exp(log_probs)
+    surprise = np.where(legal, -log_probs, 0.0)
+    entropy = (probs * surprise).sum(axis=1)
+    return CategoricalEntropy(door.out(entropy), door.out(probs * (surprise - entropy[:, None])))
+
+
+def gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: ArrayLike) -> GaussianLogProb:
+    r"""Log-density of the actions under independent normals, summed over their dimensions.
+
+    .. math::
+
+        \log p = \sum_d \Big( -\tfrac12 z_d^2 - \log s_d - \tfrac12 \log 2\pi \Big),
+        \qquad z = (a - m) / s
+
+    with derivatives z/s in the mean, z^2 - 1 in log s, and -z/s in the action.
+
+    Parameters
+    ----------
+    mean, log_std, actions : array of float, shape (B, D)
+        ``log_std`` is the natural log of the standard deviation, within [-300, 300].
+
+    Returns
+    -------
+    GaussianLogProb
+        Named tuple ``(log_prob, grad_mean, grad_log_std, grad_actions)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, an entry is not finite, or ``log_std`` is outside its interval.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Accuracy.* Absolute error a few u times the sum over d of (z^2 (1 + |log s|) + |log s| + 1), plus what
+    the rounding of a - m does: (|a| + |m|) u / s in z.
+
+    References
+    ----------
+    Mission row S6.
+
+    Examples
+    --------
+    >>> out = gaussian_log_prob([[1.0]], [[0.0]], [[3.0]])
+    >>> out.grad_mean, out.grad_log_std
+    (array([[2.]]), array([[3.]]))
+    """
+    door = Doorman("gaussian_log_prob")
+    m = door.floats("mean", mean, "B D")
+    s = door.floats("log_std", log_std, "B D", interval=LOG_STD_INTERVAL)
+    a = door.floats("actions", actions, "B D")
+    log_prob, grad_mean, grad_log_std = gaussian_rows(m, s, a)
+    return GaussianLogProb(
+        door.out(log_prob), door.out(grad_mean), door.out(grad_log_std), door.out(-grad_mean)
+    )
+
+
+def gaussian_entropy(mean: ArrayLike, log_std: ArrayLike) -> GaussianEntropy:
+    r"""Entropy of independent normals, summed over their dimensions, in nats.
+
+    .. math:: H = \sum_d \Big( \log s_d + \tfrac12 \log 2\pi + \tfrac12 \Big)
+
+    with derivative 0 in the mean and 1 in log s.
+
+    Parameters
+    ----------
+    mean, log_std : array of float, shape (B, D)
+        ``log_std`` is the natural log of the standard deviation, within [-300, 300].
+
+    Returns
+    -------
+    GaussianEntropy
+        Named tuple ``(entropy, grad_mean, grad_log_std)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, an entry is not finite, or ``log_std`` is outside its interval.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* A differential entropy: it may be negative.
+
+    *Accuracy.* Absolute error at most D u times the sum over d of (|log s| + 3/2).
+
+    References
+    ----------
+    Mission row S12.
+
+    Examples
+    --------
+    >>> gaussian_entropy([[7.0]], [[0.5]]).entropy.round(8)
+    array([1.91893853])
+    """
+    door = Doorman("gaussian_entropy")
+    m = door.floats("mean", mean, "B D")
+    s = door.floats("log_std", log_std, "B D", interval=LOG_STD_INTERVAL)
+    entropy = (s + (HALF_LOG_TWO_PI + 0.5)).sum(axis=1)
+    return GaussianEntropy(door.out(entropy), door.out(np.zeros_like(m)), door.out(np.ones_like(s)))
+
+
+def log_softmax(logits: Floats, legal: Bools) -> Floats:
+    """Log-probabilities of every action, row by row; -inf for illegal ones.  Unchecked."""
+    log_probs = np.full(logits.shape, -np.inf)
+    _log_softmax_rows(logits, legal, log_probs)
+    return log_probs
+
+
+def chosen_log_prob(log_probs: Floats, actions: Ints) -> tuple[Floats, Floats]:
+    """Entry `actions` of every row, and its derivative in the logits.  Unchecked."""
+    rows = np.arange(len(actions))
+    grad_logits = -np.exp(log_probs)
+    # 1 - pi_a as an expm1 keeps its digits where the policy is nearly sure of the action.
+    grad_logits[rows, actions] = -np.expm1(log_probs[rows, actions])
+    return log_probs[rows, actions], grad_logits
+
+
+def gaussian_rows(mean: Floats, log_std: Floats, actions: Floats) -> tuple[Floats, Floats, Floats]:
+    """Log-density of every row, and its derivatives in the mean and in log_std.  Unchecked."""
+    log_prob, grad_mean, grad_log_std = np.empty(len(mean)), np.empty_like(mean), np.empty_like(mean)
+    _gaussian_log_prob_rows(mean, log_std, actions, log_prob, grad_mean, grad_log_std)
+    return log_prob, grad_mean, grad_log_std
+
+
+@kernel
+def log_softmax_kernel(logits: Floats, legal: Bools, log_probs: Floats) -> None:
+    """One row.  The largest logit is left out of the sum, so that log1p keeps the small rest."""
+    top = -1
+    for j in range(len(logits)):
+        if legal[j] and (top < 0 or logits[j] > logits[top]):
+            top = j
+    rest = logits[top] * 0
+    for j in range(len(logits)):
+        if legal[j] and j != top:
+            rest = rest + np.exp(logits[j] - logits[top])
+    log_total = np.log1p(rest)
+    for j in range(len(logits)):
+        if legal[j]:
+            log_probs[j] = logits[j] - logits[top] - log_total
+
+
+@kernel
+def gaussian_log_prob_kernel(mean: float, log_std: float, action: float) -> tuple[float, float, float]:
+    """One dimension: log-density, and its derivatives in the mean and in log_std."""
+    inverse_std = np.exp(-log_std)
+    z = (action - mean) * inverse_std
+    return -(z * z) / 2 - log_std - HALF_LOG_TWO_PI, z * inverse_std, z * z - 1
+
+
+@kernel
+def _log_softmax_rows(logits: Floats, legal: Bools, log_probs: Floats) -> None:
+    for b in range(logits.shape[0]):
+        log_softmax_kernel(logits[b], legal[b], log_probs[b])
+
+
+@kernel
+def _gaussian_log_prob_rows(
+    mean: Floats, log_std: Floats, actions: Floats, log_prob: Floats, grad_mean: Floats, grad_log_std: Floats
+) -> None:
+    for b in range(mean.shape[0]):
+        total = mean[b, 0] * 0
+        for d in range(mean.shape[1]):
+            part, by_mean, by_log_std = gaussian_log_prob_kernel(mean[b, d], log_std[b, d], actions[b, d])
+            total = total + part
+            grad_mean[b, d] = by_mean
+            grad_log_std[b, d] = by_log_std
+        log_prob[b] = total
+
+
+def _rows(door: Doorman, logits: ArrayLike, action_mask: ArrayLike | None) -> tuple[Floats, Bools]:
+    if action_mask is None:
+        z = door.floats("logits", logits, "B A")
+        return z, door.legal_actions(None, "B A", z.shape)
+    legal = door.legal_actions(action_mask, "B A", ())
+    return door.floats("logits", logits, "B A", used=legal), legal

@@ -1,0 +1,404 @@
+r"""KL divergences: exact for the policies of `ppocore.distributions`, and estimated from samples.
+
+Every one is built of ``k3(d) = e^d - 1 - d``, which is never negative and 0 only at 0, so that a KL
+divergence computed here is a sum of terms of one sign: nothing cancels, however close the two policies are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ppocore._arrays import Array, Bools, Doorman, Floats
+from ppocore._kernels import kernel
+from ppocore.distributions import LOG_STD_INTERVAL, log_softmax
+
+
+class KLEstimate(NamedTuple):
+    """An estimate of KL(old, new), and the derivative of the estimate in log_prob."""
+
+    kl: float
+    grad_log_prob: Array
+
+
+class CategoricalKL(NamedTuple):
+    """KL(logits, other_logits) in nats, shape (B,), and its derivatives, shape (B, A)."""
+
+    kl: Array
+    grad_logits: Array
+    grad_other_logits: Array
+
+
+class GaussianKL(NamedTuple):
+    """KL of two Gaussians in nats, shape (B,), and its derivatives, shape (B, D)."""
+
+    kl: Array
+    grad_mean: Array
+    grad_log_std: Array
+    grad_other_mean: Array
+    grad_other_log_std: Array
+
+
+def kl_k1(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | None = None) -> KLEstimate:
+    r"""KL(old, new) estimated as the mean of -d, with d = log_prob - old_log_prob.
+
+    .. math:: k_1 = \operatorname{mean}(-d), \qquad E_{old}[k_1] = KL(old, new)
+
+    Parameters
+    ----------
+    log_prob, old_log_prob : array of float, shape (B,), or (B, L) with a mask
+        Of actions drawn from the old policy.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; the mean runs over valid slots.
+
+    Returns
+    -------
+    KLEstimate
+        Named tuple ``(kl, grad_log_prob)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, or a row of the mask is all False.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Unbiased, and so is its gradient; one batch may well come out negative.  For actions
+    drawn from the policy that is being trained the expected gradient is 0: it then trains nothing.
+
+    *Accuracy.* A few u log2(B) times the mean of (|log_prob| + |old_log_prob|).
+
+    References
+    ----------
+    Schulman, Approximating KL Divergence, 2020 (blog).  Mission rows S11, S12.
+
+    Examples
+    --------
+    >>> out = kl_k1([-1.0, -2.0], [-1.5, -1.0])
+    >>> print(out.kl, out.grad_log_prob)
+    0.25 [-0.5 -0.5]
+    """
+    return _estimate("kl_k1", log_prob, old_log_prob, mask, 1)
+
+
+def kl_k2(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | None = None) -> KLEstimate:
+    r"""KL(old, new) estimated as the mean of d^2 / 2, with d = log_prob - old_log_prob.
+
+    .. math:: k_2 = \operatorname{mean}(d^2 / 2)
+
+    Parameters
+    ----------
+    log_prob, old_log_prob : array of float, shape (B,), or (B, L) with a mask
+        Of actions drawn from the old policy.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; the mean runs over valid slots.
+
+    Returns
+    -------
+    KLEstimate
+        Named tuple ``(kl, grad_log_prob)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, or a row of the mask is all False.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Biased (it agrees with KL to second order in the difference of the policies), and its
+    expected gradient under the old policy is not that of KL(old, new).
+
+    *Accuracy.* A few u log2(B) times the mean of |d| (|log_prob| + |old_log_prob|).
+
+    References
+    ----------
+    Schulman, Approximating KL Divergence, 2020 (blog).  Mission rows S11, S12.
+
+    Examples
+    --------
+    >>> out = kl_k2([-1.0, -2.0], [-1.5, -1.0])
+    >>> print(out.kl, out.grad_log_prob)
+    0.3125 [ 0.25 -0.5 ]
+    """
+    return _estimate("kl_k2", log_prob, old_log_prob, mask, 2)
+
+
+def kl_k3(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | None = None) -> KLEstimate:
+    r"""KL(old, new) estimated as the mean of e^d - 1 - d, with d = log_prob - old_log_prob.
+
+    .. math:: k_3 = \operatorname{mean}(e^d - 1 - d) \ge 0, \qquad E_{old}[k_3] = KL(old, new)
+
+    Parameters
+    ----------
+    log_prob, old_log_prob : array of float, shape (B,), or (B, L) with a mask
+        Of actions drawn from the old policy.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; the mean runs over valid slots.
+
+    Returns
+    -------
+    KLEstimate
+        Named tuple ``(kl, grad_log_prob)``.  Infinite where e^d overflows (d > 709).
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, or a row of the mask is all False.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Unbiased where the old policy covers the new one, and so is its gradient.
+
+    *Accuracy.* Given d, each term is right to a few ulp at every d: by a series for |d| < 1/2, by expm1
+    beyond.  ``exp(d) - 1 - d`` has no right digit at |d| = 1e-8.
+
+    References
+    ----------
+    Schulman, Approximating KL Divergence, 2020 (blog).  Mission rows S11, S12.
+
+    Examples
+    --------
+    >>> print(kl_k3([-1.0], [-1.0]).kl, kl_k3([1e-9], [0.0]).kl)
+    0.0 5.000000001666667e-19
+    """
+    return _estimate("kl_k3", log_prob, old_log_prob, mask, 3)
+
+
+def categorical_kl(
+    logits: ArrayLike, other_logits: ArrayLike, *, action_mask: ArrayLike | None = None
+) -> CategoricalKL:
+    r"""KL(p, q) of two softmax policies, p from `logits` and q from `other_logits`.
+
+    .. math::
+
+        KL = \sum_j p_j (\log p_j - \log q_j), \qquad
+        \frac{\partial KL}{\partial z_j} = p_j \big(\log p_j - \log q_j - KL\big), \qquad
+        \frac{\partial KL}{\partial z'_j} = q_j - p_j
+
+    Parameters
+    ----------
+    logits, other_logits : array of float, shape (B, A)
+        For KL(old, new) pass the old logits first.  Logits of masked actions are not used.
+    action_mask : array of bool, shape (B, A), optional
+        True where the action is legal, in both policies; every row needs one.
+
+    Returns
+    -------
+    CategoricalKL
+        Named tuple ``(kl, grad_logits, grad_other_logits)``; gradients are 0 at masked actions.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a legal logit is not finite, or a row of the mask is all False.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* The direction is the order of the arguments.  KL is 0 exactly when both rows are the same
+    policy; a common offset of a row changes nothing.
+
+    *Accuracy.* Summed as p_j k3(log q_j - log p_j), terms of one sign.  An error e in a log-probability
+    difference d moves its term by about p_j |e^d - 1| e, with e a few u (1 + spread of the row).
+
+    References
+    ----------
+    Mission rows S12, S13.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> out = categorical_kl(np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]]))
+    >>> out.kl.round(8), out.grad_other_logits.round(8)
+    (array([0.14384104]), array([[-0.25,  0.25]]))
+    """
+    door = Doorman("categorical_kl")
+    if action_mask is None:
+        z = door.floats("logits", logits, "B A")
+        other = door.floats("other_logits", other_logits, "B A")
+        legal = door.legal_actions(None, "B A", z.shape)
+    else:
+        legal = door.legal_actions(action_mask, "B A", ())
+        z = door.floats("logits", logits, "B A", used=legal)
+        other = door.floats("other_logits", other_logits, "B A", used=legal)
+    log_p, log_q = log_softmax(z, legal), log_softmax(other, legal)
+    kl = categorical_kl_rows(log_p, log_q, legal)
+    difference = np.subtract(log_p, log_q, out=np.zeros_like(log_p), where=legal)
+    p = np.exp(log_p)
+    return CategoricalKL(
+        door.out(kl), door.out(p * (difference - kl[:, None])), door.out(prob_difference(log_p, log_q, legal))
+    )
+
+
+def gaussian_kl(
+    mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, other_log_std: ArrayLike
+) -> GaussianKL:
+    r"""KL of two diagonal Gaussians, N(mean, std) against N(other_mean, other_std).
+
+    .. math::
+
+        KL = \sum_d \Big( \log s'_d - \log s_d + \frac{s_d^2 + (m_d - m'_d)^2}{2 s'^2_d} - \tfrac12 \Big)
+
+    Parameters
+    ----------
+    mean, log_std, other_mean, other_log_std : array of float, shape (B, D)
+        For KL(old, new) pass the old policy first.  ``log_std`` within [-300, 300].
+
+    Returns
+    -------
+    GaussianKL
+        Named tuple ``(kl, grad_mean, grad_log_std, grad_other_mean, grad_other_log_std)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, an entry is not finite, or a ``log_std`` is outside its interval.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* The direction is the order of the arguments.  KL of two tanh-Gaussians is this KL of the
+    Gaussians underneath, since tanh is one-to-one.
+
+    *Accuracy.* Computed as (k3(2 (log s - log s')) + ((m - m') / s')^2) / 2, which has no negative term.
+
+    References
+    ----------
+    Mission rows S12, S13.
+
+    Examples
+    --------
+    >>> out = gaussian_kl([[1.0]], [[0.0]], [[3.0]], [[0.0]])
+    >>> print(out.kl, out.grad_mean, out.grad_other_log_std)
+    [2.] [[-2.]] [[-4.]]
+    """
+    door = Doorman("gaussian_kl")
+    m = door.floats("mean", mean, "B D")
+    s = door.floats("log_std", log_std, "B D", interval=LOG_STD_INTERVAL)
+    other_m = door.floats("other_mean", other_mean, "B D")
+    other_s = door.floats("other_log_std", other_log_std, "B D", interval=LOG_STD_INTERVAL)
+    kl = np.empty(len(m))
+    grads = np.empty_like(m), np.empty_like(m), np.empty_like(m)
+    _gaussian_kl_rows(m, s, other_m, other_s, kl, *grads)
+    by_mean, by_log_std, by_other_log_std = (door.out(grad) for grad in grads)
+    return GaussianKL(door.out(kl), by_mean, by_log_std, door.out(-grads[0]), by_other_log_std)
+
+
+def categorical_kl_rows(log_p: Floats, log_q: Floats, legal: Bools) -> Floats:
+    """KL(p, q) of every row of log-probabilities.  Unchecked."""
+    kl = np.zeros(len(log_p))
+    _categorical_kl_rows(log_p, log_q, legal, kl)
+    return kl
+
+
+def prob_difference(log_p: Floats, log_q: Floats, legal: Bools) -> Floats:
+    """q - p from log-probabilities, without cancellation where they are close; 0 at illegal actions."""
+    gap = np.subtract(log_q, log_p, out=np.zeros_like(log_p), where=legal)
+    larger = np.maximum(log_p, log_q)
+    return np.exp(larger) * -np.expm1(-np.abs(gap)) * np.sign(gap)
+
+
+@kernel
+def k3_kernel(d: float) -> float:
+    """e^d - 1 - d."""
+    if d < 0.5 and d > -0.5:
+        tail = d * 0 + 1
+        for k in range(16, 2, -1):
+            tail = 1 + d * tail / k
+        return d * d * tail / 2
+    return np.expm1(d) - d  # type: ignore[no-any-return]
+
+
+@kernel
+def kl_estimate_kernel(d: float, which: int) -> tuple[float, float]:
+    """k1, k2 or k3 of one log-ratio, and its derivative in d."""
+    if which == 1:
+        return -d, d * 0 - 1
+    if which == 2:
+        return d * d / 2, d
+    return k3_kernel(d), np.expm1(d)
+
+
+@kernel
+def categorical_kl_term_kernel(log_p: float, log_q: float) -> float:
+    """p k3(log q - log p) = p (log p - log q) + q - p: the terms of KL(p, q), each >= 0."""
+    d = log_q - log_p
+    if d < 0.5:
+        return np.exp(log_p) * k3_kernel(d)  # type: ignore[no-any-return]
+    return np.exp(log_q) - np.exp(log_p) * (1 + d)  # type: ignore[no-any-return]
+
+
+@kernel
+def gaussian_kl_kernel(
+    mean: float, log_std: float, other_mean: float, other_log_std: float
+) -> tuple[float, float, float, float]:
+    """One dimension: KL, and its derivatives in mean, log_std and other_log_std."""
+    log_std_gap = log_std - other_log_std
+    inverse_std = np.exp(-other_log_std)
+    z = (mean - other_mean) * inverse_std
+    growth = np.expm1(2 * log_std_gap)
+    return (k3_kernel(2 * log_std_gap) + z * z) / 2, z * inverse_std, growth, -growth - z * z
+
+
+@kernel
+def _estimate_terms(
+    log_prob: Floats, old_log_prob: Floats, valid: Bools, which: int, terms: Floats, slopes: Floats
+) -> None:
+    for i in range(len(valid)):
+        if valid[i]:
+            terms[i], slopes[i] = kl_estimate_kernel(log_prob[i] - old_log_prob[i], which)
+
+
+@kernel
+def _categorical_kl_rows(log_p: Floats, log_q: Floats, legal: Bools, kl: Floats) -> None:
+    for b in range(log_p.shape[0]):
+        total = kl[b]
+        for j in range(log_p.shape[1]):
+            if legal[b, j]:
+                total = total + categorical_kl_term_kernel(log_p[b, j], log_q[b, j])
+        kl[b] = total
+
+
+@kernel
+def _gaussian_kl_rows(
+    mean: Floats,
+    log_std: Floats,
+    other_mean: Floats,
+    other_log_std: Floats,
+    kl: Floats,
+    grad_mean: Floats,
+    grad_log_std: Floats,
+    grad_other_log_std: Floats,
+) -> None:
+    for b in range(mean.shape[0]):
+        total = mean[b, 0] * 0
+        for d in range(mean.shape[1]):
+            part, by_mean, by_log_std, by_other = gaussian_kl_kernel(
+                mean[b, d], log_std[b, d], other_mean[b, d], other_log_std[b, d]
+            )
+            total = total + part
+            grad_mean[b, d] = by_mean
+            grad_log_std[b, d] = by_log_std
+            grad_other_log_std[b, d] = by_other
+        kl[b] = total
+
+
+def _estimate(
+    function: str, log_prob: ArrayLike, old_log_prob: ArrayLike, mask: ArrayLike | None, which: int
+) -> KLEstimate:
+    door = Doorman(function)
+    valid, (new, old) = door.batch(mask, log_prob=log_prob, old_log_prob=old_log_prob)
+    terms, slopes = np.zeros_like(new), np.zeros_like(new)
+    _estimate_terms(new.ravel(), old.ravel(), valid.ravel(), which, terms.ravel(), slopes.ravel())
+    count = valid.sum()
+    return KLEstimate(door.scalar(terms.sum() / count), door.out(slopes / count))

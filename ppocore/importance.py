@@ -1,0 +1,428 @@
+r"""Importance sampling: expectations under p from samples of q.
+
+The identity E_p[f] = E_q[f p/q] needs q(x) > 0 wherever f(x) p(x) != 0.  Samples cannot show that it holds:
+see `ppocore.exact_importance_expectation` for finite spaces and `ppocore.batch_health` for batches.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ppocore._arrays import Array, Doorman, Floats
+from ppocore._kernels import kernel
+
+
+class Ratio(NamedTuple):
+    """e^(log_prob - old_log_prob), which is its own derivative in log_prob."""
+
+    ratio: Array
+    grad_log_prob: Array
+
+
+class ImportanceEstimate(NamedTuple):
+    """An estimate of E_p[f], and its derivatives in fx and in log_p."""
+
+    estimate: float
+    grad_fx: Array
+    grad_log_p: Array
+
+
+class PerDecisionEstimate(NamedTuple):
+    """An estimate of a policy's return, and its derivative in log_prob (0 at masked slots)."""
+
+    estimate: float
+    grad_log_prob: Array
+
+
+def ratio(log_prob: ArrayLike, old_log_prob: ArrayLike) -> Ratio:
+    r"""Probability ratio r = P_theta / P_theta' of the actions taken.
+
+    .. math:: r = e^{\log P_\theta(a|s) - \log P_{\theta'}(a|s)}
+
+    Parameters
+    ----------
+    log_prob, old_log_prob : array of float, shape (B,)
+        Under the policy being trained, and under the one that collected the data.
+
+    Returns
+    -------
+    Ratio
+        Named tuple ``(ratio, grad_log_prob)``.  Infinite where the exponential overflows (above e^709).
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, or an entry is not finite.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Accuracy.* Relative error (|log_prob| + |old_log_prob| + 1) u, up to the last term from the exponential.
+
+    References
+    ----------
+    Mission rows S7, S10.
+
+    Examples
+    --------
+    S10: the pupil plays it with probability 0.2, you with 0.4; the weight is 2.
+
+    >>> import numpy as np
+    >>> ratio(np.log([0.4]), np.log([0.2])).ratio.round(12)
+    array([2.])
+    """
+    door = Doorman("ratio")
+    new = door.floats("log_prob", log_prob, "B")
+    old = door.floats("old_log_prob", old_log_prob, "B")
+    with np.errstate(over="ignore", under="ignore"):
+        ratios = np.exp(new - old)
+    return Ratio(door.out(ratios), door.out(ratios))
+
+
+def importance_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> ImportanceEstimate:
+    r"""Unbiased estimate of E_p[f] from samples of q.
+
+    .. math:: \frac1n \sum_i w_i f(x_i), \qquad w_i = p(x_i) / q(x_i), \quad x_i \sim q
+
+    Parameters
+    ----------
+    fx, log_p, log_q : array of float, shape (n,)
+        f and both log-densities at the samples, with their normalisation.
+
+    Returns
+    -------
+    ImportanceEstimate
+        Named tuple ``(estimate, grad_fx, grad_log_p)``.  Infinite where a used weight overflows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, or an entry is not finite.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* With log_p = log_q this is the plain Monte Carlo mean of f (S3).  Equal to the mean over
+    samples of p in expectation only, never as a random variable (S5): the variances differ, and this one may
+    be infinite (`gaussian_weight_second_moment`).
+
+    *Accuracy.* Each weight is relatively right to (|log_p| + |log_q| + 1) u, the sum to a few u log2(n).
+
+    References
+    ----------
+    Owen, Monte Carlo theory, methods and examples, chapter 9.  Mission rows S3, S4, S5.
+
+    Examples
+    --------
+    >>> print(importance_estimate([1, 5, 3], [0, 0, 0], [0, 0, 0]).estimate)
+    3.0
+    """
+    door, f, log_weights = _samples("importance_estimate", fx, log_p, log_q)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        weights = np.exp(log_weights)
+        terms = np.where(f == 0, 0.0, weights * f)
+        return _as_estimate(door, terms.mean(), weights / f.size, terms / f.size)
+
+
+def self_normalized_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> ImportanceEstimate:
+    r"""Estimate of E_p[f] by a weighted mean: log-densities may lack their normalisation.
+
+    .. math:: \sum_i w_i f(x_i) \Big/ \sum_i w_i, \qquad w_i = p(x_i) / q(x_i)
+
+    Parameters
+    ----------
+    fx, log_p, log_q : array of float, shape (n,)
+        f and both log-densities at the samples, each up to a constant.
+
+    Returns
+    -------
+    ImportanceEstimate
+        Named tuple ``(estimate, grad_fx, grad_log_p)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, or an entry is not finite.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Biased at every finite n (by about -Cov_q(w, w f - w mu) / n), consistent, and always
+    between the least and the largest f.
+
+    *Accuracy.* The largest weight is scaled to 1, so nothing overflows; error (|log w| + n) u at worst.
+
+    References
+    ----------
+    Owen, Monte Carlo theory, methods and examples, section 9.2.  Mission row S5.
+
+    Examples
+    --------
+    >>> print(self_normalized_estimate([1, 5], [1000, 1000], [0, 0]).estimate)
+    3.0
+    """
+    door, f, log_weights = _samples("self_normalized_estimate", fx, log_p, log_q)
+    weights = _scaled_weights(log_weights)
+    weights = weights / weights.sum()
+    with np.errstate(over="ignore", invalid="ignore"):
+        estimate = (weights * f).sum()
+        return _as_estimate(door, estimate, weights, weights * (f - estimate))
+
+
+def truncated_importance_estimate(
+    fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike, *, max_weight: float
+) -> ImportanceEstimate:
+    r"""Estimate of E_p[f] with no weight above `max_weight`: bounded variance for some bias.
+
+    .. math:: \frac1n \sum_i \min(w_i, c)\, f(x_i)
+
+    Parameters
+    ----------
+    fx, log_p, log_q : array of float, shape (n,)
+        f and both log-densities at the samples, with their normalisation.
+    max_weight : float > 0
+        The c above.
+
+    Returns
+    -------
+    ImportanceEstimate
+        Named tuple ``(estimate, grad_fx, grad_log_p)``; no gradient in log_p flows where the weight is cut.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, an entry is not finite, or `max_weight` is not positive.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Its bias (expectation minus E_p[f]) is exactly -E_q[f max(w - c, 0)]: downwards for f >= 0.
+
+    *Accuracy.* As `importance_estimate`.
+
+    References
+    ----------
+    Ionides, Truncated Importance Sampling, JCGS 17 (2008).  Mission row S5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(truncated_importance_estimate([1, 1], np.log([8.0, 1.0]), [0, 0], max_weight=3).estimate)
+    2.0
+    """
+    door, f, log_weights = _samples("truncated_importance_estimate", fx, log_p, log_q)
+    most = door.number("max_weight", max_weight, "(0, inf)")
+    with np.errstate(over="ignore", under="ignore"):
+        weights = np.exp(log_weights)
+    cut = weights > most
+    weights = np.where(cut, most, weights)
+    terms = weights * f
+    return _as_estimate(door, terms.mean(), weights / f.size, np.where(cut, 0.0, terms / f.size))
+
+
+def per_decision_importance_estimate(
+    rewards: ArrayLike, log_prob: ArrayLike, old_log_prob: ArrayLike, mask: ArrayLike, *, gamma: float
+) -> PerDecisionEstimate:
+    r"""Unbiased estimate of the return of a policy from N trajectories of another.
+
+    .. math:: \frac1N \sum_n \sum_t \gamma^t \Big( \prod_{k \le t} r_{nk} \Big) R_{nt}
+
+    A reward is weighed only by the decisions taken before it.
+
+    Parameters
+    ----------
+    rewards, log_prob, old_log_prob : array of float, shape (B, L)
+        One row per trajectory.
+    mask : array of bool, shape (B, L)
+        True where the step exists; masked slots are skipped, time counts valid steps.
+    gamma : float in [0, 1]
+
+    Returns
+    -------
+    PerDecisionEstimate
+        Named tuple ``(estimate, grad_log_prob)``.  Infinite where a product of ratios overflows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, a row of the mask is all False, or gamma is
+        outside [0, 1].
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* The per-step ratio of PPO (S7) keeps only the last factor of the product; it is not
+    unbiased for anything but one-step problems.
+
+    *Accuracy.* The product over t steps is relatively right to the sum of all
+    (|log_prob| + |old_log_prob|) u.
+
+    References
+    ----------
+    Precup, Sutton, Singh, Eligibility Traces for Off-Policy Policy Evaluation, ICML 2000.
+    Mission rows S5, S7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> out = per_decision_importance_estimate([[1, 8]], np.log([[0.5, 0.5]]), np.log([[0.25, 0.25]]),
+    ...                                        [[True, True]], gamma=0.5)
+    >>> print(round(out.estimate, 12))
+    18.0
+    """
+    door = Doorman("per_decision_importance_estimate")
+    valid = door.valid_rows(mask, "B L")
+    r = door.floats("rewards", rewards, "B L", used=valid)
+    new = door.floats("log_prob", log_prob, "B L", used=valid)
+    old = door.floats("old_log_prob", old_log_prob, "B L", used=valid)
+    discount = door.number("gamma", gamma, "[0, 1]")
+    steps_before = np.cumsum(valid, axis=1) - 1
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        products = np.exp(np.cumsum(new - old, axis=1))
+        terms = np.where(valid & (r != 0), discount ** np.maximum(steps_before, 0) * products * r, 0.0)
+        # A log-probability enters every product from its own step on.
+        onwards = np.cumsum(terms[:, ::-1], axis=1)[:, ::-1]
+        grad = np.where(valid, onwards, 0.0) / len(r)
+        return PerDecisionEstimate(door.scalar(terms.sum() / len(r)), door.out(grad))
+
+
+def effective_sample_size(log_weights: ArrayLike) -> float:
+    r"""Effective number of samples behind a weighted mean.
+
+    .. math:: \Big( \sum_i w_i \Big)^2 \Big/ \sum_i w_i^2
+
+    Parameters
+    ----------
+    log_weights : array of float, shape (n,)
+        log w, up to a common constant.
+
+    Returns
+    -------
+    float
+        Between 1 (one sample carries everything) and n (all weigh the same).
+
+    Raises
+    ------
+    ValueError
+        If the array is empty or an entry is not finite.
+    TypeError
+        If the dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* A count, not a fraction.
+
+    *Accuracy.* The largest weight is scaled to 1, so nothing overflows; relative error a few u (1 + spread
+    of the log-weights that matter), plus one rounding of each difference.
+
+    References
+    ----------
+    Kong, A Note on Importance Sampling using Standardized Weights, 1992.  Mission rows S5, S11.
+
+    Examples
+    --------
+    >>> effective_sample_size([1000, 1000, 1000])
+    3.0
+    """
+    door = Doorman("effective_sample_size")
+    weights = _scaled_weights(door.floats("log_weights", log_weights, "n"))
+    return float(weights.sum() ** 2 / (weights * weights).sum())
+
+
+def gaussian_weight_second_moment(
+    mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, other_log_std: ArrayLike
+) -> Array:
+    r"""E_q[(p/q)^2] for p = N(mean, std), q = N(other_mean, other_std): 1 plus the variance of the weight.
+
+    .. math::
+
+        \prod_d \frac{s'^2}{s \sqrt{2 s'^2 - s^2}} \exp \frac{(m - m')^2}{2 s'^2 - s^2}
+        \quad\text{if } s^2 < 2 s'^2 \text{ in every dimension, else } \infty
+
+    Parameters
+    ----------
+    mean, log_std, other_mean, other_log_std : array of float, shape (B, D)
+        The target p, then the sampling distribution q.  ``log_std`` within [-300, 300].
+
+    Returns
+    -------
+    array of float, shape (B,)
+        Infinite exactly where importance sampling from q has infinite weight variance (or overflows).
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, an entry is not finite, or a ``log_std`` is outside its interval.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Accuracy.* Relative, a few u times (1 + |log s - log s'| + (z / t)^2) / t with t = 2 - s^2 / s'^2: worse
+    towards the edge t = 0.
+
+    References
+    ----------
+    Mission row S5 ("unless s_p^2 < 2 s_q^2").
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> same_std = gaussian_weight_second_moment([[1.0]], [[0.0]], [[0.0]], [[0.0]])
+    >>> bool(same_std[0] == np.e), gaussian_weight_second_moment([[0.0]], [[0.35]], [[0.0]], [[0.0]])
+    (True, array([inf]))
+    """
+    door = Doorman("gaussian_weight_second_moment")
+    interval = "[-300, 300]"
+    m = door.floats("mean", mean, "B D")
+    s = door.floats("log_std", log_std, "B D", interval=interval)
+    other_m = door.floats("other_mean", other_mean, "B D")
+    other_s = door.floats("other_log_std", other_log_std, "B D", interval=interval)
+    moments = np.empty_like(m)
+    _second_moments(m.ravel(), s.ravel(), other_m.ravel(), other_s.ravel(), moments.ravel())
+    with np.errstate(over="ignore"):
+        return door.out(np.exp(moments.sum(axis=1)))
+
+
+@kernel
+def log_second_moment_kernel(mean: float, log_std: float, other_mean: float, other_log_std: float) -> float:
+    """One dimension of log E_q[(p/q)^2]; infinite unless s^2 < 2 s'^2."""
+    gap = log_std - other_log_std
+    grown = np.expm1(2 * gap)
+    if grown >= 1:
+        return np.inf
+    z = (mean - other_mean) * np.exp(-other_log_std)
+    return z * z / (1 - grown) - gap - np.log1p(-grown) / 2  # type: ignore[no-any-return]
+
+
+@kernel
+def _second_moments(
+    mean: Floats, log_std: Floats, other_mean: Floats, other_log_std: Floats, moments: Floats
+) -> None:
+    for i in range(len(mean)):
+        moments[i] = log_second_moment_kernel(mean[i], log_std[i], other_mean[i], other_log_std[i])
+
+
+def _samples(
+    function: str, fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike
+) -> tuple[Doorman, Floats, Floats]:
+    door = Doorman(function)
+    f = door.floats("fx", fx, "n")
+    return door, f, door.floats("log_p", log_p, "n") - door.floats("log_q", log_q, "n")
+
+
+def _as_estimate(door: Doorman, estimate: float, grad_fx: Floats, grad_log_p: Floats) -> ImportanceEstimate:
+    return ImportanceEstimate(door.scalar(estimate), door.out(grad_fx), door.out(grad_log_p))
+
+
+def _scaled_weights(log_weights: Floats) -> Floats:
+    with np.errstate(under="ignore"):
+        return np.exp(log_weights - log_weights.max())  # type: ignore[no-any-return]

@@ -1,0 +1,341 @@
+r"""The policy losses of PPO and their sum, value and gradient together.  All are minimised.
+
+Everything but the argument of a gradient is a constant: advantages, old log-probabilities and returns are
+data.  Batches are (B,), or (B, L) with a mask; `reduction` says how one number is made of them (see
+`ppocore.reductions`).  The loss with a KL penalty is in `ppocore.kl_penalty`, the regression of the value
+function in `ppocore.value_losses`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ppocore._arrays import Array, Bools, Doorman, Floats
+from ppocore._kernels import kernel
+from ppocore.reductions import checked_reduction, reduce_samples
+from ppocore.value_losses import squared_error_terms
+
+NO_BAND = (np.inf, np.inf, np.inf)
+"""The band that no ratio leaves: it turns the clipped objective into the surrogate."""
+CLIP_HINT = "Did you pass the upper end 1 + epsilon?"
+
+
+class PolicyLoss(NamedTuple):
+    """A loss, and its derivative in log_prob (0 at masked slots)."""
+
+    loss: float
+    grad_log_prob: Array
+
+
+class PPOLoss(NamedTuple):
+    """A loss, its derivatives, and its three parts (see `ppo_loss` for how they add up)."""
+
+    loss: float
+    grad_log_prob: Array
+    grad_values: Array
+    grad_entropy: Array
+    clip_loss: float
+    value_loss: float
+    entropy: float
+
+
+def surrogate_loss(
+    log_prob: ArrayLike,
+    old_log_prob: ArrayLike,
+    advantages: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> PolicyLoss:
+    r"""Minus the importance-weighted advantage.
+
+    .. math::
+
+        L = -\operatorname{mean}(r A), \quad r = e^{\log P_\theta - \log P_{\theta'}}, \qquad
+        \frac{\partial L}{\partial \log P_\theta} = -r A \cdot \text{weight}
+
+    Parameters
+    ----------
+    log_prob, old_log_prob, advantages : array of float, shape (B,), or (B, L) with a mask
+        Masked slots are not used and may hold anything.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; every row needs one valid slot.
+    reduction : {"mean", "sum", "mean_over_all_slots", "trajectory", "sequence_mean"}
+        How the batch becomes one number; the last two need (B, L).
+
+    Returns
+    -------
+    PolicyLoss
+        Named tuple ``(loss, grad_log_prob)``.  Infinite where a used ratio overflows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, a row of the mask is all False, or the
+        reduction does not fit.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* With ``reduction="trajectory"`` this is the source's -(1/N) sum_n sum_t A r.  At theta =
+    theta' the gradient is that of the policy gradient theorem, sample by sample (S7).
+
+    *Accuracy.* Each term is relatively right to (|log_prob| + |old_log_prob| + 2) u, the sum to a few
+    u log2(B) times the mean of |r A|.
+
+    References
+    ----------
+    Schulman et al., Proximal Policy Optimization Algorithms, arXiv:1707.06347, eq. 6.
+    Mission rows S7, S8, S9.
+
+    Examples
+    --------
+    >>> out = surrogate_loss([0, 0], [0, 0], [1, -3])
+    >>> print(out.loss, out.grad_log_prob)
+    1.0 [-0.5  1.5]
+    """
+    door = Doorman("surrogate_loss")
+    samples = door.batch(mask, log_prob=log_prob, old_log_prob=old_log_prob, advantages=advantages)
+    return _policy_loss(door, samples, reduction, NO_BAND)
+
+
+def clip_loss(
+    log_prob: ArrayLike,
+    old_log_prob: ArrayLike,
+    advantages: ArrayLike,
+    *,
+    clip_eps: float | None = None,
+    clip_eps_low: float | None = None,
+    clip_eps_high: float | None = None,
+    dual_clip: float | None = None,
+    mask: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> PolicyLoss:
+    r"""The clipped surrogate.
+
+    .. math::
+
+        L = -\operatorname{mean} \min\big(r A,\;
+        \operatorname{clip}(r, 1 - \epsilon_{low}, 1 + \epsilon_{high}) A\big)
+
+    and with a dual clip c, where A < 0, max(that min, c A).  The derivative in log_prob is -r A times the
+    sample's weight, except 0 where A > 0 and r > 1 + eps_high, or A < 0 and r < 1 - eps_low (or r > c).
+
+    Parameters
+    ----------
+    log_prob, old_log_prob, advantages : array of float, shape (B,), or (B, L) with a mask
+        Masked slots are not used and may hold anything.
+    clip_eps : float in [0, 1]
+        Both ends of the band.  Give either this or the two below.
+    clip_eps_low, clip_eps_high : float in [0, 1], float >= 0
+        The ends of the band one by one.
+    dual_clip : float > 1, optional
+        Bound c on the ratio that a negative advantage is multiplied by.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; every row needs one valid slot.
+    reduction : {"mean", "sum", "mean_over_all_slots", "trajectory", "sequence_mean"}
+        How the batch becomes one number; the last two need (B, L).
+
+    Returns
+    -------
+    PolicyLoss
+        Named tuple ``(loss, grad_log_prob)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, a row of the mask is all False, a clip is
+        outside its interval, not exactly one of the two forms is given, or the reduction does not fit.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* The derivative is that of the unclipped term at the ends themselves.  Inside the band the
+    two arguments of min are equal.  ``clip_eps=0`` is legal: at r = 1 the gradient is -A.  Clipping removes
+    a sample's gradient; it neither bounds the ratio nor pulls it back (S16, S17).
+
+    *Accuracy.* As `surrogate_loss`; a clipped term is right to 2 u.
+
+    References
+    ----------
+    arXiv:1707.06347, eq. 7 (the source prints min with four arguments: S14).  Dual clip: Ye et al., Mastering
+    Complex Control in MOBA Games, arXiv:1912.09729.  Mission rows S14, S15, S16, S17.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> out = clip_loss(np.log([2.0, 2.0]), [0, 0], [1, -1], clip_eps=0.25)
+    >>> print(out.loss, out.grad_log_prob)
+    0.375 [0. 1.]
+    """
+    door = Doorman("clip_loss")
+    samples = door.batch(mask, log_prob=log_prob, old_log_prob=old_log_prob, advantages=advantages)
+    if clip_eps is not None:
+        if clip_eps_low is not None or clip_eps_high is not None:
+            raise door.refusal("clip_eps", "comes with clip_eps_low or clip_eps_high", "give one form only")
+        low = high = door.number("clip_eps", clip_eps, "[0, 1]", CLIP_HINT)
+    elif clip_eps_low is None or clip_eps_high is None:
+        missing = "clip_eps_high" if clip_eps_low is not None else "clip_eps"
+        if clip_eps_high is not None:
+            missing = "clip_eps_low"
+        raise door.refusal(missing, "is missing", "give clip_eps, or both clip_eps_low and clip_eps_high")
+    else:
+        low = door.number("clip_eps_low", clip_eps_low, "[0, 1]")
+        high = door.number("clip_eps_high", clip_eps_high, "[0, inf)")
+    return _policy_loss(door, samples, reduction, (low, high, _dual(door, dual_clip)))
+
+
+def ppo_loss(
+    log_prob: ArrayLike,
+    old_log_prob: ArrayLike,
+    advantages: ArrayLike,
+    values: ArrayLike,
+    returns: ArrayLike,
+    entropy: ArrayLike,
+    *,
+    clip_eps: float,
+    vf_coef: float,
+    ent_coef: float,
+    dual_clip: float | None = None,
+    mask: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> PPOLoss:
+    r"""The clipped loss, the value loss and the entropy bonus in one.
+
+    .. math:: L = L^{clip} + c_v \operatorname{mean}\big((V - R)^2\big) - c_e \operatorname{mean}(H)
+
+    Parameters
+    ----------
+    log_prob, old_log_prob, advantages, values, returns, entropy : array of float
+        Shape (B,), or (B, L) with a mask.  Masked slots are not used and may hold anything.
+    clip_eps : float in [0, 1]
+    vf_coef : float >= 0
+        c_v.  The value loss has no 1/2: codes that have one pass twice this number.
+    ent_coef : float
+        c_e.
+    dual_clip : float > 1, optional
+        As in `clip_loss`.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; every row needs one valid slot.
+    reduction : {"mean", "sum", "mean_over_all_slots", "trajectory", "sequence_mean"}
+        How each of the three terms becomes one number.
+
+    Returns
+    -------
+    PPOLoss
+        Named tuple ``(loss, grad_log_prob, grad_values, grad_entropy, clip_loss, value_loss, entropy)``;
+        gradients are 0 at masked slots.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, a row of the mask is all False, a
+        hyper-parameter is outside its interval, or the reduction does not fit.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Nothing is normalised and the value is not clipped: normalise the advantages before
+    (`normalize_advantages`), or use `clipped_value_loss` by itself.
+
+    *Accuracy.* As its parts.
+
+    References
+    ----------
+    arXiv:1707.06347, eq. 9.  Mission row S14.
+
+    Examples
+    --------
+    >>> out = ppo_loss([0], [0], [1], [2], [0], [0.5], clip_eps=0.25, vf_coef=0.5, ent_coef=1)
+    >>> print(out.loss, out.grad_log_prob, out.grad_values, out.grad_entropy)
+    0.5 [-1.] [2.] [-1.]
+    """
+    door = Doorman("ppo_loss")
+    valid, (new, old, a, v, target, h) = door.batch(
+        mask,
+        log_prob=log_prob,
+        old_log_prob=old_log_prob,
+        advantages=advantages,
+        values=values,
+        returns=returns,
+        entropy=entropy,
+    )
+    eps = door.number("clip_eps", clip_eps, "[0, 1]", CLIP_HINT)
+    value_weight = door.number("vf_coef", vf_coef, "[0, inf)")
+    entropy_weight = door.number("ent_coef", ent_coef, "(-inf, inf)")
+    band = (eps, eps, _dual(door, dual_clip))
+    how = checked_reduction(door, reduction, valid)
+    terms, slopes = clipped_objective(new, old, a, band)
+    errors, error_slopes = squared_error_terms(v, target)
+    objective, weights = reduce_samples(terms, valid, how)
+    value_loss, bonus = reduce_samples(errors, valid, how)[0], reduce_samples(h, valid, how)[0]
+    return PPOLoss(
+        door.scalar(value_weight * value_loss - objective - entropy_weight * bonus),
+        door.out(-weights * slopes),
+        door.out(value_weight * weights * error_slopes),
+        door.out(-entropy_weight * weights),
+        door.scalar(-objective),
+        door.scalar(value_loss),
+        door.scalar(bonus),
+    )
+
+
+@kernel
+def clip_kernel(
+    ratio: float, advantage: float, clip_eps_low: float, clip_eps_high: float, dual_clip: float
+) -> tuple[float, float]:
+    """One sample's clipped objective, and its derivative in log_prob."""
+    if advantage > 0 and ratio > 1 + clip_eps_high:
+        return (1 + clip_eps_high) * advantage, advantage * 0
+    if advantage < 0 and ratio < 1 - clip_eps_low:
+        return (1 - clip_eps_low) * advantage, advantage * 0
+    if advantage < 0 and ratio > dual_clip:
+        return dual_clip * advantage, advantage * 0
+    return ratio * advantage, ratio * advantage
+
+
+@kernel
+def _clip_loop(
+    log_prob: Floats,
+    old_log_prob: Floats,
+    advantages: Floats,
+    clip_eps_low: float,
+    clip_eps_high: float,
+    dual_clip: float,
+    terms: Floats,
+    slopes: Floats,
+) -> None:
+    for i in range(len(log_prob)):
+        # Without an advantage there is no term, even where the ratio overflows (inf * 0).
+        if advantages[i] != 0:
+            ratio = np.exp(log_prob[i] - old_log_prob[i])
+            terms[i], slopes[i] = clip_kernel(ratio, advantages[i], clip_eps_low, clip_eps_high, dual_clip)
+
+
+def clipped_objective(
+    new: Floats, old: Floats, advantages: Floats, band: tuple[float, float, float]
+) -> tuple[Floats, Floats]:
+    """Every sample's objective under (eps_low, eps_high, dual_clip), and its derivative in log_prob."""
+    terms, slopes = np.zeros_like(new), np.zeros_like(new)
+    _clip_loop(new.ravel(), old.ravel(), advantages.ravel(), *band, terms.ravel(), slopes.ravel())
+    return terms, slopes
+
+
+def _policy_loss(
+    door: Doorman, samples: tuple[Bools, list[Floats]], reduction: str, band: tuple[float, float, float]
+) -> PolicyLoss:
+    valid, (new, old, advantages) = samples
+    how = checked_reduction(door, reduction, valid)
+    terms, slopes = clipped_objective(new, old, advantages, band)
+    objective, weights = reduce_samples(terms, valid, how)
+    return PolicyLoss(door.scalar(-objective), door.out(-weights * slopes))
+
+
+def _dual(door: Doorman, dual_clip: float | None) -> float:
+    return np.inf if dual_clip is None else door.number("dual_clip", dual_clip, "(1, inf)")

@@ -1,0 +1,190 @@
+r"""The regression of the value function, value and gradient together.  Both losses are minimised."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ppocore._arrays import Array, Doorman, Floats
+from ppocore._kernels import kernel
+from ppocore.reductions import checked_reduction, reduce_samples
+
+
+class ValueLoss(NamedTuple):
+    """A loss, and its derivative in the values (0 at masked slots)."""
+
+    loss: float
+    grad_values: Array
+
+
+def value_loss(
+    values: ArrayLike, returns: ArrayLike, *, mask: ArrayLike | None = None, reduction: str = "mean"
+) -> ValueLoss:
+    r"""Mean squared error of the value function, without a factor 1/2.
+
+    .. math:: L = \operatorname{mean}\big((V - R)^2\big), \qquad
+        \frac{\partial L}{\partial V} = 2 (V - R) \cdot \text{weight}
+
+    Parameters
+    ----------
+    values, returns : array of float, shape (B,), or (B, L) with a mask
+        Masked slots are not used and may hold anything.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; every row needs one valid slot.
+    reduction : {"mean", "sum", "mean_over_all_slots", "trajectory", "sequence_mean"}
+        How the batch becomes one number; the last two need (B, L).
+
+    Returns
+    -------
+    ValueLoss
+        Named tuple ``(loss, grad_values)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, a row of the mask is all False, or the
+        reduction does not fit.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Many codes have 1/2 of this; see ``docs/conventions.md``.
+
+    *Accuracy.* Given the differences, relative error a few u log2(B): no term is negative.
+
+    References
+    ----------
+    arXiv:1707.06347, section 5.  Mission row S0.
+
+    Examples
+    --------
+    >>> out = value_loss([1, 2], [0, 4])
+    >>> print(out.loss, out.grad_values)
+    2.5 [ 1. -2.]
+    """
+    door = Doorman("value_loss")
+    valid, (v, target) = door.batch(mask, values=values, returns=returns)
+    how = checked_reduction(door, reduction, valid)
+    terms, slopes = squared_error_terms(v, target)
+    loss, weights = reduce_samples(terms, valid, how)
+    return ValueLoss(door.scalar(loss), door.out(weights * slopes))
+
+
+def clipped_value_loss(
+    values: ArrayLike,
+    returns: ArrayLike,
+    old_values: ArrayLike,
+    *,
+    value_clip_eps: float,
+    mask: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> ValueLoss:
+    r"""Mean of the larger squared error, of the value and of the value clipped around the old one.
+
+    .. math::
+
+        L = \operatorname{mean} \max\big((V - R)^2,\; (V_{old} + \operatorname{clip}(V - V_{old}, -\epsilon,
+        \epsilon) - R)^2\big)
+
+    The derivative is 2 (V - R) times the sample's weight, except 0 where the clipped error is the larger one.
+
+    Parameters
+    ----------
+    values, returns, old_values : array of float, shape (B,), or (B, L) with a mask
+        Masked slots are not used and may hold anything.
+    value_clip_eps : float >= 0
+        In units of the values.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; every row needs one valid slot.
+    reduction : {"mean", "sum", "mean_over_all_slots", "trajectory", "sequence_mean"}
+        How the batch becomes one number; the last two need (B, L).
+
+    Returns
+    -------
+    ValueLoss
+        Named tuple ``(loss, grad_values)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, a row of the mask is all False,
+        `value_clip_eps` is negative, or the reduction does not fit.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Where both errors are equal the derivative is that of the unclipped one.  No factor 1/2.
+
+    *Accuracy.* Absolute error of a term a few u (|V| + |V_old| + eps + |R|) |error|.
+
+    References
+    ----------
+    Engstrom et al., Implementation Matters in Deep Policy Gradients, arXiv:2005.12729, section 3.
+    Mission row S0.
+
+    Examples
+    --------
+    The value left the band away from the return, then towards it:
+
+    >>> out = clipped_value_loss([2, 2], [0, 4], [0, 0], value_clip_eps=1)
+    >>> print(out.loss, out.grad_values)
+    6.5 [2. 0.]
+    """
+    door = Doorman("clipped_value_loss")
+    valid, (v, target, old) = door.batch(mask, values=values, returns=returns, old_values=old_values)
+    eps = door.number("value_clip_eps", value_clip_eps, "[0, inf)")
+    how = checked_reduction(door, reduction, valid)
+    terms, slopes = np.zeros_like(v), np.zeros_like(v)
+    _clipped_value_loop(v.ravel(), target.ravel(), old.ravel(), eps, terms.ravel(), slopes.ravel())
+    loss, weights = reduce_samples(terms, valid, how)
+    return ValueLoss(door.scalar(loss), door.out(weights * slopes))
+
+
+def squared_error_terms(values: Floats, returns: Floats) -> tuple[Floats, Floats]:
+    """(V - R)^2 of every sample, and its derivative in V.  Unchecked."""
+    terms, slopes = np.zeros_like(values), np.zeros_like(values)
+    _squared_error_loop(values.ravel(), returns.ravel(), terms.ravel(), slopes.ravel())
+    return terms, slopes
+
+
+@kernel
+def squared_error_kernel(value: float, target: float) -> tuple[float, float]:
+    """(V - R)^2, and its derivative in V."""
+    error = value - target
+    return error * error, 2 * error
+
+
+@kernel
+def clipped_value_kernel(
+    value: float, target: float, old_value: float, value_clip_eps: float
+) -> tuple[float, float]:
+    """max((V - R)^2, (clipped V - R)^2), and its derivative in V."""
+    moved = value - old_value
+    if moved > value_clip_eps:
+        edge = old_value + value_clip_eps
+        # The edge, left of V, is farther from R exactly if R is right of their midpoint.
+        if target - edge > value - target:
+            return (edge - target) * (edge - target), value * 0
+    if moved < -value_clip_eps:
+        edge = old_value - value_clip_eps
+        if edge - target > target - value:
+            return (edge - target) * (edge - target), value * 0
+    return squared_error_kernel(value, target)
+
+
+@kernel
+def _squared_error_loop(values: Floats, returns: Floats, terms: Floats, slopes: Floats) -> None:
+    for i in range(len(values)):
+        terms[i], slopes[i] = squared_error_kernel(values[i], returns[i])
+
+
+@kernel
+def _clipped_value_loop(
+    values: Floats, returns: Floats, old_values: Floats, eps: float, terms: Floats, slopes: Floats
+) -> None:
+    for i in range(len(values)):
+        terms[i], slopes[i] = clipped_value_kernel(values[i], returns[i], old_values[i], eps)

@@ -1,0 +1,214 @@
+"""Every operation in JAX; losses return the loss."""
+
+import jax
+import jax.numpy as jnp
+
+NAME = "textbook JAX"
+FRAMEWORK = "jax"
+DTYPE = "float64"
+
+
+def td_errors(rewards, values, next_values, terminated, truncated, gamma):
+    return rewards + gamma * jnp.where(terminated, 0.0, next_values) - values
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
+    delta = td_errors(rewards, values, next_values, terminated, truncated, gamma)
+    done = jnp.logical_or(terminated, truncated)
+
+    def backwards(carry, row):
+        delta_t, done_t = row
+        carry = delta_t + gamma * gae_lambda * jnp.where(done_t, 0.0, carry)
+        return carry, carry
+
+    _, advantages = jax.lax.scan(backwards, jnp.zeros_like(rewards[0]), (delta, done), reverse=True)
+    return advantages, advantages + values
+
+
+def discounted_returns(rewards, next_values, terminated, truncated, gamma):
+    def backwards(ahead, row):
+        r, vn, term, trunc = row
+        g = r + gamma * jnp.where(term, 0.0, jnp.where(trunc, vn, ahead))
+        return g, g
+
+    rows = (rewards, next_values, terminated, truncated)
+    return jax.lax.scan(backwards, next_values[-1], rows, reverse=True)[1]
+
+
+def token_gae(rewards, values, mask, gamma, gae_lambda):
+    def backwards(state, column):
+        carry, next_value = state
+        r, v, m = column
+        new = r + gamma * next_value - v + gamma * gae_lambda * carry
+        carry = jnp.where(m, new, carry)
+        return (carry, jnp.where(m, v, next_value)), carry
+
+    zero = jnp.zeros_like(rewards[:, 0])
+    _, columns = jax.lax.scan(backwards, (zero, zero), (rewards.T, values.T, mask.T), reverse=True)
+    return columns.T
+
+
+def normalize_advantages(advantages, mask=None):
+    mean = jnp.mean(advantages, where=mask)
+    std = jnp.std(advantages, where=mask)
+    return (advantages - mean) / (std + 1e-8)
+
+
+def ratio(log_prob, old_log_prob):
+    return jnp.exp(log_prob - old_log_prob)
+
+
+def importance_estimate(fx, log_p, log_q):
+    return jnp.mean(jnp.exp(log_p - log_q) * fx)
+
+
+def self_normalized_estimate(fx, log_p, log_q):
+    w = jnp.exp(log_p - log_q)
+    return jnp.dot(w, fx) / w.sum()
+
+
+def effective_sample_size(log_weights):
+    w = jnp.exp(log_weights - jnp.max(log_weights))
+    return jnp.square(w.sum()) / jnp.square(w).sum()
+
+
+def _mean(x, mask):
+    if mask is None:
+        return x.mean()
+    return jnp.where(mask, x, 0.0).sum() / mask.sum()
+
+
+def kl_k1(log_prob, old_log_prob, mask=None):
+    return _mean(old_log_prob - log_prob, mask)
+
+
+def kl_k2(log_prob, old_log_prob, mask=None):
+    return _mean(jnp.square(log_prob - old_log_prob) / 2, mask)
+
+
+def kl_k3(log_prob, old_log_prob, mask=None):
+    d = log_prob - old_log_prob
+    return _mean(jnp.expm1(d) - d, mask)
+
+
+def categorical_kl(logits, other_logits):
+    p, q = jax.nn.log_softmax(logits), jax.nn.log_softmax(other_logits)
+    return jnp.sum(jnp.exp(p) * (p - q), axis=-1)
+
+
+def gaussian_kl(mean, log_std, other_mean, other_log_std):
+    std, other_std = jnp.exp(log_std), jnp.exp(other_log_std)
+    spread = (std**2 + (mean - other_mean) ** 2) / (2 * other_std**2)
+    return jnp.sum(other_log_std - log_std + spread - 0.5, axis=-1)
+
+
+def adapt_kl_coef(kl_coef, kl, target_kl):
+    return jnp.where(kl > 1.5 * target_kl, 2 * kl_coef, jnp.where(kl < target_kl / 1.5, kl_coef / 2, kl_coef))
+
+
+def categorical_log_prob(logits, actions, action_mask=None):
+    if action_mask is not None:
+        logits = jnp.where(action_mask, logits, -jnp.inf)
+    return jnp.take_along_axis(jax.nn.log_softmax(logits), actions[:, None], axis=-1)[:, 0]
+
+
+def categorical_entropy(logits, action_mask=None):
+    if action_mask is not None:
+        logits = jnp.where(action_mask, logits, -jnp.inf)
+    log_p = jax.nn.log_softmax(logits)
+    p = jnp.exp(log_p)
+    return -jnp.sum(jnp.where(p > 0, p * log_p, 0.0), axis=-1)
+
+
+def gaussian_log_prob(mean, log_std, actions):
+    return jax.scipy.stats.norm.logpdf(actions, mean, jnp.exp(log_std)).sum(axis=-1)
+
+
+def gaussian_entropy(mean, log_std):
+    return jnp.sum(log_std + 0.5 * (1 + jnp.log(2 * jnp.pi)), axis=-1)
+
+
+def squashed_gaussian_log_prob(mean, log_std, actions):
+    u = jnp.arctanh(actions)
+    log_normal = jax.scipy.stats.norm.logpdf(u, mean, jnp.exp(log_std))
+    return (log_normal - jnp.log(1 - actions**2)).sum(axis=-1)
+
+
+def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
+    if mask is not None:
+        log_prob = jnp.where(mask, log_prob, 0.0)
+        old_log_prob = jnp.where(mask, old_log_prob, 0.0)
+    return -_mean(jnp.exp(log_prob - old_log_prob) * advantages, mask)
+
+
+def clip_loss(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None, mask=None):
+    if mask is not None:
+        log_prob = jnp.where(mask, log_prob, 0.0)
+        old_log_prob = jnp.where(mask, old_log_prob, 0.0)
+        advantages = jnp.where(mask, advantages, 0.0)
+    r = jnp.exp(log_prob - old_log_prob)
+    objective = jnp.minimum(r * advantages, jnp.clip(r, 1 - clip_eps, 1 + clip_eps) * advantages)
+    if dual_clip is not None:
+        objective = jnp.where(advantages < 0, jnp.maximum(objective, dual_clip * advantages), objective)
+    return -_mean(objective, mask)
+
+
+def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
+    new, old = jax.nn.log_softmax(logits), jax.nn.log_softmax(old_logits)
+    r = jnp.exp(jnp.take_along_axis(new - old, actions[:, None], axis=-1)[:, 0])
+    kl = jnp.sum(jnp.exp(old) * (old - new), axis=-1)
+    return -jnp.mean(r * advantages) + kl_coef * jnp.mean(kl)
+
+
+def value_loss(values, returns, mask=None):
+    return _mean(jnp.square(values - returns), mask)
+
+
+def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
+    held = old_values + jnp.clip(values - old_values, -value_clip_eps, value_clip_eps)
+    return _mean(jnp.maximum(jnp.square(values - returns), jnp.square(held - returns)), mask)
+
+
+def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
+    policy = clip_loss(log_prob, old_log_prob, advantages, clip_eps)
+    return policy + vf_coef * value_loss(values, returns) - ent_coef * entropy.mean()
+
+
+def masked_mean(x, mask):
+    return jnp.mean(x, where=mask)
+
+
+def sequence_mean(x, mask):
+    return jnp.mean(jnp.mean(x, axis=1, where=mask))
+
+
+def sequence_sum_mean(x, mask):
+    return jnp.mean(jnp.sum(x, axis=1, where=mask))
+
+
+def clip_fraction(log_prob, old_log_prob, advantages, clip_eps):
+    r = jnp.exp(log_prob - old_log_prob)
+    return jnp.mean((jnp.abs(r - 1) > clip_eps).astype(r.dtype))
+
+
+def explained_variance(values, returns):
+    return 1 - jnp.var(returns - values) / jnp.var(returns)
+
+
+def clip_grad_norm(grads, max_norm):
+    norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in grads))
+    scale = jnp.minimum(1.0, max_norm / norm)
+    return jax.tree.map(lambda g: g * scale, grads)
+
+
+def adam_step(params, grads, first_moment, second_moment, step, learning_rate, beta1, beta2, eps):
+    m = beta1 * first_moment + (1 - beta1) * grads
+    v = beta2 * second_moment + (1 - beta2) * grads**2
+    m_hat = m / (1 - beta1**step)
+    v_hat = v / (1 - beta2**step)
+    return params - learning_rate * m_hat / (jnp.sqrt(v_hat) + eps), m, v
+
+
+def running_moments(batches):
+    rows = jnp.concatenate(batches)
+    return jnp.mean(rows, axis=0), jnp.var(rows, axis=0)

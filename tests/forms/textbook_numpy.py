@@ -1,0 +1,243 @@
+"""Every operation, as a careful person writes it in NumPy; losses come with the gradient by hand."""
+
+import math
+
+import numpy as np
+
+NAME = "textbook NumPy"
+FRAMEWORK = "numpy"
+DTYPE = "float64"
+
+
+def td_errors(rewards, values, next_values, terminated, truncated, gamma):
+    return rewards + gamma * np.where(terminated, 0.0, next_values) - values
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
+    delta = rewards + gamma * np.where(terminated, 0.0, next_values) - values
+    done = terminated | truncated
+    advantages = np.zeros_like(rewards)
+    carry = np.zeros_like(rewards[0])
+    for t in reversed(range(len(rewards))):
+        carry = delta[t] + gamma * gae_lambda * np.where(done[t], 0.0, carry)
+        advantages[t] = carry
+    return advantages, advantages + values
+
+
+def discounted_returns(rewards, next_values, terminated, truncated, gamma):
+    returns = np.zeros_like(rewards)
+    running = next_values[-1]
+    for t in reversed(range(len(rewards))):
+        running = np.where(truncated[t], next_values[t], running)
+        running = rewards[t] + gamma * np.where(terminated[t], 0.0, running)
+        returns[t] = running
+    return returns
+
+
+def token_gae(rewards, values, mask, gamma, gae_lambda):
+    advantages = np.zeros_like(rewards)
+    carry = np.zeros_like(rewards[:, 0])
+    next_value = np.zeros_like(rewards[:, 0])
+    for t in reversed(range(rewards.shape[1])):
+        here = rewards[:, t] + gamma * next_value - values[:, t] + gamma * gae_lambda * carry
+        carry = np.where(mask[:, t], here, carry)
+        next_value = np.where(mask[:, t], values[:, t], next_value)
+        advantages[:, t] = np.where(mask[:, t], here, 0.0)
+    return advantages
+
+
+def normalize_advantages(advantages, mask=None):
+    valid = advantages if mask is None else advantages[mask]
+    out = (advantages - valid.mean()) / (valid.std() + 1e-8)
+    return out if mask is None else np.where(mask, out, 0.0)
+
+
+def ratio(log_prob, old_log_prob):
+    return np.exp(log_prob - old_log_prob)
+
+
+def importance_estimate(fx, log_p, log_q):
+    return np.mean(np.exp(log_p - log_q) * fx)
+
+
+def self_normalized_estimate(fx, log_p, log_q):
+    w = np.exp(log_p - log_q)
+    return np.sum(w * fx) / np.sum(w)
+
+
+def effective_sample_size(log_weights):
+    w = np.exp(log_weights - log_weights.max())
+    return w.sum() ** 2 / (w**2).sum()
+
+
+def _mean(x, mask):
+    return x.mean() if mask is None else x[mask].mean()
+
+
+def kl_k1(log_prob, old_log_prob, mask=None):
+    return _mean(old_log_prob - log_prob, mask)
+
+
+def kl_k2(log_prob, old_log_prob, mask=None):
+    return _mean((log_prob - old_log_prob) ** 2 / 2, mask)
+
+
+def kl_k3(log_prob, old_log_prob, mask=None):
+    d = log_prob - old_log_prob
+    return _mean(np.exp(d) - 1 - d, mask)
+
+
+def _log_softmax(logits, action_mask=None):
+    if action_mask is not None:
+        logits = np.where(action_mask, logits, -np.inf)
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def categorical_kl(logits, other_logits):
+    p, q = _log_softmax(logits), _log_softmax(other_logits)
+    return (np.exp(p) * (p - q)).sum(axis=-1)
+
+
+def gaussian_kl(mean, log_std, other_mean, other_log_std):
+    variance, other_variance = np.exp(2 * log_std), np.exp(2 * other_log_std)
+    each = other_log_std - log_std + (variance + (mean - other_mean) ** 2) / (2 * other_variance) - 0.5
+    return each.sum(axis=-1)
+
+
+def adapt_kl_coef(kl_coef, kl, target_kl):
+    if kl > 1.5 * target_kl:
+        return kl_coef * 2
+    if kl < target_kl / 1.5:
+        return kl_coef / 2
+    return kl_coef
+
+
+def categorical_log_prob(logits, actions, action_mask=None):
+    return _log_softmax(logits, action_mask)[np.arange(len(actions)), actions]
+
+
+def categorical_entropy(logits, action_mask=None):
+    log_p = _log_softmax(logits, action_mask)
+    p = np.exp(log_p)
+    return -(p * np.where(p > 0, log_p, 0.0)).sum(axis=-1)
+
+
+def gaussian_log_prob(mean, log_std, actions):
+    z = (actions - mean) / np.exp(log_std)
+    return (-0.5 * z**2 - log_std - 0.5 * math.log(2 * math.pi)).sum(axis=-1)
+
+
+def gaussian_entropy(mean, log_std):
+    return (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(axis=-1)
+
+
+def squashed_gaussian_log_prob(mean, log_std, actions):
+    u = np.arctanh(actions)
+    z = (u - mean) / np.exp(log_std)
+    log_normal = -0.5 * z**2 - log_std - 0.5 * math.log(2 * math.pi)
+    return (log_normal - np.log(1 - actions**2)).sum(axis=-1)
+
+
+def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
+    r = np.exp(log_prob - old_log_prob)
+    each = -r * advantages
+    if mask is None:
+        return each.mean(), each / each.size
+    return each[mask].mean(), np.where(mask, each / mask.sum(), 0.0)
+
+
+def clip_loss(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None, mask=None):
+    r = np.exp(log_prob - old_log_prob)
+    free = r * advantages
+    held = np.clip(r, 1 - clip_eps, 1 + clip_eps) * advantages
+    objective = np.minimum(free, held)
+    alive = free <= held
+    if dual_clip is not None:
+        floor = dual_clip * advantages
+        below = (advantages < 0) & (objective < floor)
+        objective = np.where(below, floor, objective)
+        alive = alive & ~below
+    gradient = np.where(alive, -free, 0.0)
+    if mask is None:
+        return -objective.mean(), gradient / gradient.size
+    return -objective[mask].mean(), np.where(mask, gradient / mask.sum(), 0.0)
+
+
+def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
+    log_new, log_old = _log_softmax(logits), _log_softmax(old_logits)
+    new, old = np.exp(log_new), np.exp(log_old)
+    rows = np.arange(len(actions))
+    r = np.exp(log_new[rows, actions] - log_old[rows, actions])
+    kl = (old * (log_old - log_new)).sum(axis=-1)
+    loss = -(r * advantages).mean() + kl_coef * kl.mean()
+    chosen = np.zeros_like(new)
+    chosen[rows, actions] = 1
+    gradient = -(r * advantages)[:, None] * (chosen - new) + kl_coef * (new - old)
+    return loss, gradient / len(actions)
+
+
+def value_loss(values, returns, mask=None):
+    error = values - returns
+    if mask is None:
+        return (error**2).mean(), 2 * error / error.size
+    return (error[mask] ** 2).mean(), np.where(mask, 2 * error / mask.sum(), 0.0)
+
+
+def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
+    move = values - old_values
+    error = values - returns
+    held = old_values + np.clip(move, -value_clip_eps, value_clip_eps) - returns
+    each = np.maximum(error**2, held**2)
+    inside = np.abs(move) <= value_clip_eps
+    gradient = np.where(inside | (error**2 >= held**2), 2 * error, 0.0)
+    if mask is None:
+        return each.mean(), gradient / gradient.size
+    return each[mask].mean(), np.where(mask, gradient / mask.sum(), 0.0)
+
+
+def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
+    policy, grad_log_prob = clip_loss(log_prob, old_log_prob, advantages, clip_eps)
+    value, grad_values = value_loss(values, returns)
+    loss = policy + vf_coef * value - ent_coef * entropy.mean()
+    grad_entropy = np.full_like(entropy, -ent_coef / entropy.size)
+    return loss, grad_log_prob, vf_coef * grad_values, grad_entropy
+
+
+def masked_mean(x, mask):
+    return x[mask].mean()
+
+
+def sequence_mean(x, mask):
+    return (np.where(mask, x, 0.0).sum(axis=1) / mask.sum(axis=1)).mean()
+
+
+def sequence_sum_mean(x, mask):
+    return np.where(mask, x, 0.0).sum(axis=1).mean()
+
+
+def clip_fraction(log_prob, old_log_prob, advantages, clip_eps):
+    return np.mean(np.abs(np.exp(log_prob - old_log_prob) - 1) > clip_eps)
+
+
+def explained_variance(values, returns):
+    return 1 - np.var(returns - values) / np.var(returns)
+
+
+def clip_grad_norm(grads, max_norm):
+    norm = math.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in grads))
+    scale = max_norm / norm if norm > max_norm else 1.0
+    return [g * scale for g in grads]
+
+
+def adam_step(params, grads, first_moment, second_moment, step, learning_rate, beta1, beta2, eps):
+    m = beta1 * first_moment + (1 - beta1) * grads
+    v = beta2 * second_moment + (1 - beta2) * grads**2
+    m_hat = m / (1 - beta1**step)
+    v_hat = v / (1 - beta2**step)
+    return params - learning_rate * m_hat / (np.sqrt(v_hat) + eps), m, v
+
+
+def running_moments(batches):
+    everything = np.concatenate(batches)
+    return everything.mean(axis=0), everything.var(axis=0)
