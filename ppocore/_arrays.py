@@ -59,16 +59,16 @@ class Doorman:
             raise self._mistyped(name, array, "float32, float64 or integer")
         self._fit(name, array, axes)
         self._dtypes.add(np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64)
-        numbers_ = np.ascontiguousarray(array, dtype=np.float64)
-        wrong = ~_inside(numbers_, interval)
+        entries = _plain(array, np.float64)
+        wrong = ~_inside(entries, interval)
         if used is not None:
             wrong &= used
-            numbers_ = np.where(used, numbers_, 0.0)
+            entries = np.where(used, entries, 0.0)
         if wrong.any():
             index = tuple(int(i) for i in np.argwhere(wrong)[0])
             where = f"{name}[{', '.join(map(str, index))}]"
             raise self.refusal(where, f"is {array[index]}", f"every entry must be {_words(interval)}", hint)
-        return numbers_
+        return entries
 
     def flags(self, name: str, value: ArrayLike, axes: str) -> Bools:
         """`value` as an array of bool; numbers are refused, since 0.5 is no flag."""
@@ -76,7 +76,7 @@ class Doorman:
         if array.dtype.kind != "b":
             raise self._mistyped(name, array, "bool")
         self._fit(name, array, axes)
-        return np.ascontiguousarray(array)
+        return _plain(array, np.bool_)
 
     def batch(self, mask: ArrayLike | None, **values: ArrayLike) -> tuple[Bools, list[Floats]]:
         """Per-sample arrays of one shape: (B,) with or without a mask, or (B, L) with one.
@@ -130,7 +130,7 @@ class Doorman:
                 raise self.refusal(where, f"is {array[index]}", f"every action must {rule}")
         if used is not None:
             safe = np.where(used, safe, legal.argmax(axis=-1))
-        return np.ascontiguousarray(safe, dtype=np.int64)
+        return _plain(safe, np.int64)
 
     def lengths(self, name: str, value: ArrayLike, total: int, of: str) -> Ints:
         """Lengths of trajectories: whole numbers from 1 that add up to `total`."""
@@ -276,6 +276,11 @@ class Doorman:
         if not filled.all():
             row = "" if filled.ndim == 0 else f"[{', '.join(str(i) for i in np.argwhere(~filled)[0])}]"
             raise self.refusal(f"{name}{row}", "is all False", f"it must allow at least one {what}")
+
+
+def _plain(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    """C-contiguous, aligned and writable, so that every kernel is compiled for one layout only."""
+    return np.require(array, dtype=dtype, requirements=["C", "A", "W"])
 
 
 def _ends(interval: str) -> tuple[float, float]:

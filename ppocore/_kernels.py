@@ -1,14 +1,16 @@
 """The one way kernels are compiled.
 
 A kernel is a scalar body (or a plain loop around one) that uses only ``+ - * /``, comparisons and
-``exp log expm1 log1p tanh``, so that its ``.py_func`` also runs over rationals, polynomials, intervals or
-solver terms.  ``fastmath`` stays off: the compiled kernel and its body agree bit for bit.
+``exp log expm1 log1p tanh``, so that its body also runs over rationals, polynomials, intervals or solver
+terms: ``kernel.py_func`` is the body, `plain` the body with the kernels that it calls unwrapped as well.
+``fastmath`` stays off: the compiled kernel and its body agree bit for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from types import FunctionType
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 
@@ -19,3 +21,14 @@ R = TypeVar("R")
 def kernel(body: Callable[P, R]) -> Callable[P, R]:
     """Compile `body` with Numba: cached on disk, division as IEEE 754 has it, no reassociation."""
     return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy")(body))
+
+
+def plain(compiled: Callable[P, R]) -> Callable[P, R]:
+    """The body of a kernel, with every kernel it calls replaced by its own body: for numbers of any type."""
+    body: Any = cast("Any", compiled).py_func
+    called = {
+        name: plain(body.__globals__[name])
+        for name in body.__code__.co_names
+        if hasattr(body.__globals__.get(name), "py_func")
+    }
+    return cast("Callable[P, R]", FunctionType(body.__code__, {**body.__globals__, **called}, body.__name__))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ppocore.conformance.runner import Options
 
 app = typer.Typer(
-    name="ppocore", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    name="ppocore", invoke_without_command=True, add_completion=False, rich_markup_mode=None,
     pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
     help="Find out what your PPO really computes.",
     epilog="Start with `ppocore template numpy > my_adapter.py`, fill in one function, and run"
@@ -25,16 +25,22 @@ app = typer.Typer(
 def main() -> None:
     """Run the command; every failure is one line on stderr and exit status 2."""
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="ppocore", standalone_mode=False)
     except KeyboardInterrupt:
-        _end("interrupted; nothing was written.", 130)
+        _end(INTERRUPTED, 130)
     except BrokenPipeError:
         # Whoever read our output has enough of it (head, less).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
         _end(_one_line(error), _status_of(error))
+    if status == 130:
+        # Some versions of typer turn the interrupt into a status.
+        _end(INTERRUPTED, 130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+INTERRUPTED = "interrupted; nothing was written."
 
 
 def _end(message: str, status: int) -> None:
@@ -44,21 +50,24 @@ def _end(message: str, status: int) -> None:
 
 
 def _status_of(error: Exception) -> int:
+    """The exit status of an exception: the command line's own know theirs, everything else could not run."""
+    if type(error).__name__ == "Abort":
+        return 130
     status = getattr(error, "exit_code", 2)
-    return 130 if type(error).__name__ == "Abort" else status
+    return status if isinstance(status, int) else 2
 
 
 def _one_line(error: Exception) -> str:
     """What to say about an exception: ours and the command line's as they are, others as internal errors."""
     from ppocore.conformance.adapters import BadAdapter
 
-    if type(error).__name__ == "Abort":
-        return "interrupted; nothing was written."
+    if _status_of(error) == 130:
+        return INTERRUPTED
     if type(error).__name__ == "Exit":
         return ""
     usage: Callable[[], str] | None = getattr(error, "format_message", None)
     if usage is not None:
-        return f"{usage()} (see `ppocore --help`)" if usage() else ""
+        return f"{' '.join(usage().split())} (see `ppocore --help`)"
     if isinstance(error, BadAdapter):
         return str(error)
     if os.environ.get("PPOCORE_DEBUG"):
@@ -80,14 +89,16 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _top(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def check(
     adapter: Annotated[
         str | None, typer.Argument(help="A .py file or an importable module that offers functions under the"
@@ -181,11 +192,14 @@ def operations(
         print(line)
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def template(
     framework: Annotated[str, typer.Argument(help="numpy, torch or jax.", show_default=False)],
 ) -> None:
-    """Print an adapter to fill in: `ppocore template torch > my_adapter.py`."""
+    """Print an adapter to fill in.
+
+    Redirect it: `ppocore template torch > my_adapter.py`.
+    """
     from ppocore.conformance import listing
 
     print(listing.template(framework), end="")

@@ -71,7 +71,9 @@ def test_every_kind_of_callable_is_read():
 def test_jitted_functions_of_jax_are_read():
     jax = pytest.importorskip("jax")
 
-    assert names(jax.jit(lambda log_prob, old_log_prob: log_prob)) == [("log_prob", False), ("old_log_prob", False)]
+    jitted = jax.jit(lambda log_prob, old_log_prob: log_prob)
+
+    assert names(jitted) == [("log_prob", False), ("old_log_prob", False)]
 
 
 def test_torch_modules_and_scripts_are_read_by_their_forward(tmp_path):
@@ -95,9 +97,12 @@ def test_torch_modules_and_scripts_are_read_by_their_forward(tmp_path):
 def test_unknown_parameter_is_answered_with_the_right_one(name, right):
     function = eval(f"lambda rewards, values, {name}: rewards")
 
-    with pytest.raises(BadAdapter, match=f"^mine.py: gae: '{name}' is no input of this operation; did you mean"
-                                         f" '{right}'\\? It may declare: rewards, values, "):
+    with pytest.raises(BadAdapter) as error:
         described(gae=function)
+
+    assert str(error.value).startswith(
+        f"mine.py: gae: '{name}' is no input of this operation; did you mean '{right}'?"
+        " It may declare: rewards, values, gamma, gae_lambda, ")
 
 
 def test_signatures_that_hide_the_names_are_refused():
@@ -113,7 +118,7 @@ def test_constants_are_checked():
     def ratio(log_prob, old_log_prob):
         return log_prob
 
-    with pytest.raises(BadAdapter, match="FRAMEWORK is 'pytorch'; it must be one of .*; did you mean 'torch'"):
+    with pytest.raises(BadAdapter, match="FRAMEWORK is 'pytorch'; it must be .*; did you mean 'torch'"):
         described(ratio=ratio, FRAMEWORK="pytorch")
     with pytest.raises(BadAdapter, match="DTYPE is 'float16'; it must be one of float64, float32"):
         described(ratio=ratio, DTYPE="float16")
@@ -175,8 +180,8 @@ def test_missing_and_foreign_files(tmp_path):
     ("import ctypes\nctypes.string_at(0)\n", "while it was being imported: the interpreter died: "),
     ("from . import sibling\n", "pass the adapter as package.module"),
     ("from json import *\n", "it offers no operation"),
-    ("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})\n", "its message cannot be read"),
-    ("FRAMEWORK = 'jacks'\ndef ratio(log_prob, old_log_prob): pass\n", "did you mean 'jax'"),
+    ("raise type('E', (Exception,), {'__str__': lambda s: 1 / 0})\n", "its message cannot be read"),
+    ("FRAMEWORK = 'JAX'\ndef ratio(log_prob, old_log_prob): pass\n", "did you mean 'jax'"),
 ], ids=range(11))
 def test_import_failures_are_one_line_with_place_and_cause(tmp_path, source, text):
     assert text in refused(tmp_path, source)
@@ -281,7 +286,7 @@ def test_lying_objects_are_malformed(error):
     assert type(error).__name__ in found.message
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt(), RecursionError("deep")])
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt(), RecursionError()])
 def test_raising_says_what_and_where(error):
     def ratio(log_prob):
         raise error
@@ -332,15 +337,17 @@ def test_lists_of_arrays_are_handed_over_taken_back_and_watched():
         found = called("clip_grad_norm", function, grads=grads, max_norm=1.0)
         assert [g.tolist() for g in found.outputs["grads"]] == [(X / 2).tolist(), [(X / 2).tolist()]]
         assert found.mutated == ()
-    assert called("clip_grad_norm", in_place, grads=grads, max_norm=1.0).mutated == ("grads",)
-    assert called("clip_grad_norm", shorter, grads=grads, max_norm=1.0).mutated == ("grads",)
-    assert called("clip_grad_norm", lambda grads, max_norm: 2.0, grads=grads, max_norm=1.0).outcome == "malformed"
+    for function in (in_place, shorter):
+        assert called("clip_grad_norm", function, grads=grads, max_norm=1.0).mutated == ("grads",)
+    scalar = called("clip_grad_norm", lambda grads, max_norm: 2.0, grads=grads, max_norm=1.0)
+    assert scalar.message == "returned a float; grads must be a list of arrays."
 
 
 def test_less_precision_than_judged_is_noted():
     found = called("ratio", lambda log_prob: log_prob.astype(np.float32), log_prob=X)
 
-    assert found.notes == ('returns ratio in float32, but is judged in float64 (DTYPE = "float32" would say so)',)
+    assert found.notes == ("returns ratio in float32, but is judged in float64"
+                           " (DTYPE = \"float32\" would say so)",)
 
 
 def test_torch_gradients():
@@ -406,7 +413,7 @@ def test_jax_gradients_and_precision(tmp_path):
         assert found.outputs.keys() == {"loss"}
         untraceable = ask("value_loss", values=X, returns=X)
         assert untraceable.outputs["loss"] == 0
-        assert untraceable.notes[0].startswith("judged on its value only: JAX cannot differentiate it (Concret")
+        assert untraceable.notes[0].startswith("judged on its value only: JAX cannot differentiate it (")
         assert ask("normalize_advantages", advantages=X).mutated == ("advantages",)
     finally:
         callee.close()

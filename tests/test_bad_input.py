@@ -136,8 +136,13 @@ def _float_spoils(value: Any) -> list[Any]:
     """Arrays that must be refused where `value`, an array of float, is right."""
     used = tuple(np.argwhere(np.isfinite(value))[0])
     spoils = [value[..., None], value[None], value[:0], np.float64(1.0), np.concatenate([value, value])]
-    spoils += [value > 0, value.astype(complex), value.astype(object), value.astype(str),
-    value.astype(np.float16)]
+    spoils += [
+        value > 0,
+        value.astype(complex),
+        value.astype(object),
+        value.astype(str),
+        value.astype(np.float16),
+    ]
     spoils += [None, "text", [[1.0], [1.0, 2.0]], {"a": 1.0}]
     for poison in (NAN, np.inf, -np.inf):
         spoiled = value.copy()
@@ -150,12 +155,26 @@ def _spoils(name: str, value: Any) -> list[Any]:
     if name in OUTSIDE:
         return list(OUTSIDE[name])
     if isinstance(value, np.ndarray) and value.dtype == bool:
-        more = [value[..., None], value[None], value[:0], value.astype(float), value.astype(int),
-        value.astype(object)]
+        more = [
+            value[..., None],
+            value[None],
+            value[:0],
+            value.astype(float),
+            value.astype(int),
+            value.astype(object),
+        ]
         return more + [None, "text"] * (name not in ("mask", "action_mask"))
     if isinstance(value, np.ndarray) and value.dtype.kind == "i":
-        return [value[..., None], value[:0], value.astype(float), value > 0, value - 9, value + 9, None,
-        "text"]
+        return [
+            value[..., None],
+            value[:0],
+            value.astype(float),
+            value > 0,
+            value - 9,
+            value + 9,
+            None,
+            "text",
+        ]
     if isinstance(value, np.ndarray):
         return _float_spoils(value)
     return []
@@ -193,7 +212,7 @@ def test_bad_argument_gets_one_error_that_names_it(function: str, name: str, spo
 
     assert re.fullmatch(r"\w+: [\w.\[\], ]+ (?s:.)+; .+\.( .+)?", text), text
     assert text.startswith(f"{function}: "), text
-    assert name in text, text
+    assert re.search(rf"\b{name}\b", text.removeprefix(f"{function}: ")), text
 
 
 @pytest.mark.parametrize("function", GOOD)
@@ -210,6 +229,16 @@ def test_good_call_is_accepted_and_leaves_its_inputs_alone(function: str) -> Non
     after = [np.array(leaf).tobytes() for value in arguments.values() for leaf in leaves(value)
              if isinstance(leaf, np.ndarray)]  # fmt: skip
     assert before == after
+
+
+@pytest.mark.parametrize("function", GOOD)
+def test_read_only_inputs_are_accepted(function: str) -> None:
+    arguments = {
+        name: np.broadcast_to(value, value.shape) if isinstance(value, np.ndarray) else value
+        for name, value in GOOD[function].items()
+    }
+
+    getattr(ppocore, function)(**arguments)
 
 
 @pytest.mark.parametrize("function", GOOD)
@@ -237,11 +266,12 @@ def test_float32_gives_float32_and_lists_give_float64(function: str) -> None:
                 assert part.dtype == expected
 
 
-@pytest.mark.parametrize("function", GOOD)
+@pytest.mark.parametrize("function", sorted(GOOD.keys() - {"pareto_k_hat", "batch_health"}))
 def test_unused_nan_reaches_no_output(function: str) -> None:
-    """The good calls have NaN in masked slots and where terminated; nothing that comes out is NaN."""
-    if function in ("pareto_k_hat", "batch_health"):
-        pytest.skip("a k-hat without a tail is nan by definition")
+    """The good calls have NaN in masked slots and where terminated; nothing that comes out is NaN.
+
+    Left out: a k-hat without a tail to fit, which is nan by definition.
+    """
     result = getattr(ppocore, function)(**GOOD[function])
     for part in result if isinstance(result, tuple) else [result]:
         for leaf in part if isinstance(part, list) else [part]:
@@ -348,7 +378,7 @@ def test_hyper_parameters_have_no_defaults() -> None:
     assert {function for function, name in with_default if name.startswith("clip_eps")} == {"clip_loss"}
 
 
-def test_masks_of_the_language_model_kind_do_not_reach_the_loss_of_a_row_of_one_sample() -> None:
+def test_kl_penalty_loss_uses_nothing_of_a_masked_slot() -> None:
     """A masked slot may even hold an action and a policy that make no sense."""
     legal = np.array([[[True, True], [False, False]]])
     out = ppocore.kl_penalty_loss(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +27,7 @@ from ppocore.conformance.forms import Parameter
 from ppocore.conformance.frameworks import find as find_framework
 from ppocore.conformance.messages import pack, unpack_answer
 from ppocore.conformance.operations import OPERATIONS
-from ppocore.conformance.processes import START_LIMIT, Died, Worker
+from ppocore.conformance.processes import IN_WORKER, START_LIMIT, Died, Worker
 
 
 class Callee(Protocol):
@@ -75,7 +77,8 @@ class Isolated:
         """Import the adapter in a new worker; BadAdapter if that fails in any way."""
         worker = Worker()
         try:
-            reply = worker.ask({"target": self._target}, START_LIMIT)
+            # What can be imported here can be imported there.
+            reply = worker.ask({"target": self._target, "paths": sys.path}, START_LIMIT)
         except Died as death:
             raise BadAdapter(f"{self.label}: while it was being imported: {death}.") from None
         except BaseException:
@@ -128,6 +131,9 @@ class InProcess:
 
 def open_callee(adapter: str | Path | ModuleType | Mapping[str, Any]) -> Callee:
     """The adapter, loaded where it will run; BadAdapter if it cannot be."""
+    if IN_WORKER in os.environ:
+        raise BadAdapter("check: the adapter checks itself while it is being imported; put the call under"
+                         ' `if __name__ == "__main__":`.')
     if isinstance(adapter, (str, Path)):
         return Isolated(str(adapter))
     if isinstance(adapter, Mapping):

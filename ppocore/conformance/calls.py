@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
@@ -29,7 +30,9 @@ def answer(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _answer(function, operation, framework, dtype, given)
+            # A context of its own keeps what the call does to numpy.errstate, print options or decimals.
+            context = contextvars.copy_context()
+            return context.run(_answer, function, operation, framework, dtype, given)
         except Malformed as error:
             return Answer("malformed", str(error))
         except BaseException as error:

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 ROLLOUT = ("td_errors", "gae", "discounted_returns")
 RATIOS = ("ratio", "kl_k1", "kl_k2", "kl_k3", "surrogate_loss", "clip_loss", "kl_penalty_loss", "ppo_loss")
@@ -92,9 +93,14 @@ def kind(value: str) -> str:
 
 
 def number_text(x: float) -> str:
-    """Shortest usual text of a number: 1e-8 rather than 1e-08, 3 rather than 3.0."""
-    text = repr(x) if x != int(x) or x >= 1e16 else str(int(x))
-    return re.sub(r"e([-+]?)0*(\d)", lambda m: "e" + m[1].replace("+", "") + m[2], text)
+    """Shortest usual text of a number: 1e-8 rather than 1e-08 or 0.00000001, 3 rather than 3.0."""
+    if x == int(x) and x < 1e16:
+        return str(int(x))
+    if 0 < abs(x) < 0.01:
+        mantissa, exponent = f"{Decimal(repr(x)):e}".split("e")
+        digits = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        return f"{digits}e{int(exponent)}"
+    return repr(x)
 
 
 class Declared(Mapping[str, str]):

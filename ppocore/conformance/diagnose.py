@@ -111,10 +111,10 @@ class Judge:
         """Every assignment of conventions, nearest to what is declared first."""
         relevant = of(self.operation.name)
         options = [[(c.name, value) for value in self.options(c.name)] for c in relevant]
-        every = [Choices({n: v for n, v in combo if v}) for combo in itertools.product(*options)]
+        plain = [Choices({n: v for n, v in combo if v}) for combo in itertools.product(*options)]
         base = self.base()
-        every.sort(key=lambda choice: _distance(choice, base))
-        return [refined for choice in every for refined in _refined(choice)]
+        return sorted((refined for choice in plain for refined in _refined(choice)),
+                      key=lambda choice: (_distance(choice, base), choice["_variant"]))
 
     def options(self, name: str) -> list[str]:
         """Values to try for one convention, "" standing for the default."""
@@ -228,18 +228,30 @@ def _distance(choices: Choices, base: Choices) -> tuple[int, int, int]:
     """How far from what is declared: consequential conventions first, then free ones, then defaults."""
     names = [c for c in CONVENTIONS.values() if choices[c.name] != base[c.name]]
     free = sum(c.is_free(choices[c.name] or c.default) and c.is_free(base[c.name] or c.default) for c in names)
-    return len(names) - free, free, len(choices)
+    return len(names) - free, free, sum(name in CONVENTIONS for name in choices)
+
+
+VARIANTS = {
+    # Both flags on one step: the published code of these looks at the time limit first.
+    ("truncation", "mask"): "1", ("timeout_value", "current_observation"): "1",
+    # The final observation's value is seen, and the recursion runs on: nearer to leak_bootstrap than to leak.
+    ("truncation", "leak_bootstrap"): "1", ("truncation", "leak"): "2",
+    # |log r| > log(1 + eps).
+    ("clip_fraction", "log_space"): "1",
+}
+"""Other readings of a value that published code gives it, in the order they are tried."""
 
 
 def _refined(choices: Choices) -> Iterator[Choices]:
-    """The assignment, and the other readings of a value that published code gives it."""
-    yield choices
-    if choices["truncation"] in ("leak", "leak_bootstrap", "mask") or choices["clip_fraction"] == "log_space":
-        yield Choices(dict(choices) | {"_variant": "1"})
-    if choices["gae_recursion"] == "brax":
-        yield Choices(dict(choices) | {"_returns": "advantages"})
-        if choices["truncation"] == "mask":
-            yield Choices(dict(choices) | {"_variant": "1"})
+    """The assignment, and the other readings of its values."""
+    readings = [choices]
+    for pair, number in VARIANTS.items():
+        if choices[pair[0]] == pair[1]:
+            readings.append(Choices(dict(choices) | {"_variant": number}))
+    for reading in readings:
+        yield reading
+        if choices["gae_recursion"] == "brax":
+            yield Choices(dict(reading) | {"_returns": "advantages"})
 
 
 def _implied(name: str, choices: Choices) -> bool:

@@ -18,7 +18,7 @@ from ppocore.conformance.files import write_whole
 def read(path: Path) -> dict[str, str]:
     """Ids with their reasons."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadAdapter(f"{path}: cannot be read as a list of expected failures ({error}).") from None
     found: dict[str, str] = {}

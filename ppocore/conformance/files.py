@@ -13,7 +13,7 @@ def write_whole(path: Path, text: str) -> None:
     """All of the text or nothing."""
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
         else:
             _replace(path, text)
     except OSError as error:
@@ -24,7 +24,7 @@ def _replace(path: Path, text: str) -> None:
     folder = path.resolve().parent
     handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)
         os.chmod(name, 0o644)
         os.replace(name, path.resolve())

@@ -120,22 +120,25 @@ def _give_option(name: str, names: Sequence[str], required: set[str], case: Case
     value = case.inputs.get(name)
     if value is None:
         return False
-    indifferent = isinstance(value, np.ndarray) and bool(value.all())
+    indifferent = isinstance(value, np.ndarray) and bool(value.all()) and not _needs_mask(name, case.inputs)
     return not (indifferent and turn % 2)
+
+
+def _needs_mask(name: str, inputs: Mapping[str, Any]) -> bool:
+    """(B, L) batches of a loss come with their mask, even one that hides nothing."""
+    return name == "mask" and np.ndim(inputs.get("log_prob", 0.0)) == 2
 
 
 def _determined(operation: Operation, passed: Sequence[str], inputs: Mapping[str, Any]) -> bool:
     """True if the inputs that are not passed cannot change the answer."""
     checks = {
-        "mask": "mask" in passed or "mask" in operation.needs or _all_true(inputs.get("mask")),
+        "mask": "mask" in passed or not _needs_mask("mask", inputs) and _all_true(inputs.get("mask")),
         "action_mask": "action_mask" in passed or _all_true(inputs.get("action_mask")),
         "dual_clip": "dual_clip" in passed or inputs.get("dual_clip") is None,
         "ends": ENDS not in operation.groups or _ends_determined(passed, inputs),
         "successor": SUCCESSOR not in operation.groups or _successor_determined(operation, passed, inputs),
         "band": BAND not in operation.groups or _band_determined(passed, inputs),
     }
-    if operation.name == "token_gae" and "mask" not in passed:
-        checks["mask"] = _all_true(inputs["mask"])
     return all(checks.values())
 
 

@@ -63,7 +63,10 @@ def _std_eps(operation: str, asked: Asked, unit: float) -> Iterator[str]:
             std = float(np.std(a, ddof=ddof))
             yield from _eps_values("outside:", denominator - std, room)
             yield from _eps_values("inside:", denominator**2 - std**2, 2 * room * abs(denominator))
-        yield from _eps_values("floor:", denominator, room)
+        if denominator > float(np.std(a, ddof=1)) * (1 + 1e-6):
+            yield from _eps_values("floor:", denominator, room)
+    # A floor below every spread that was asked about shows only where all advantages are equal.
+    yield "floor:1e-9"
 
 
 def _valid(question: Question) -> np.ndarray:

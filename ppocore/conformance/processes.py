@@ -23,6 +23,9 @@ START_LIMIT = 120.0
 GRACE = 1.0
 """Seconds after the time limit in which a worker may still report where it was."""
 
+IN_WORKER = "PPOCORE_WORKER"
+"""Set in the environment of a worker, so that an adapter that checks itself starts no worker on worker."""
+
 TAIL = 1 << 15
 """Bytes kept of what the adapter prints, to say where it died."""
 
@@ -121,6 +124,7 @@ class Worker:
 def _environment() -> dict[str, str]:
     """The environment of the worker: it must find this very ppocore, and warnings are free."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    environment[IN_WORKER] = "1"
     root = Path(__file__).resolve().parents[2]
     installed = {Path(path).resolve() for path in sysconfig.get_paths().values()}
     if root not in installed:

@@ -58,13 +58,11 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     for candidate in candidates:
         if name.lower() in ALIASES.get(candidate, "").split():
             return candidate
-    close = difflib.get_close_matches(name.lower(), candidates, n=1)
-    if close:
-        return close[0]
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")
-    text = f"_{'_'.join(words)}_"
-    inside = [candidate for candidate in candidates if f"_{candidate}_" in text]
-    return max(inside, key=len, default=None)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    similar = difflib.get_close_matches(text, candidates, n=1, cutoff=0.8)
+    inside = sorted((candidate for candidate in candidates if f"_{candidate}_" in f"_{text}_"), key=len)
+    loose = difflib.get_close_matches(text, candidates, n=1)
+    return next(iter([*similar, *reversed(inside), *loose]), None)
 
 
 def parameters(operation: Operation, function: Callable[..., Any]) -> tuple[Parameter, ...]:

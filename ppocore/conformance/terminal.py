@@ -76,6 +76,9 @@ class _Printer:
         others = len(self._found.verdicts) - len(offered)
         if others:
             self.line(f"  {self._dot} {others} operations not offered", "dim")
+        if self._found.not_selected:
+            needs = "case needs" if self._found.not_selected == 1 else "cases need"
+            self.line(f"  {self._dot} {self._found.not_selected} {needs} inputs that are not declared", "dim")
         self.line()
 
     def _row(self, verdict: Verdict, width: int) -> None:
@@ -105,9 +108,14 @@ class _Printer:
         title = Text(f"{self._cross} {verdict.operation} ", style="bold red")
         title.append(self._rule * max(0, self._width - len(title.plain)), style="dim")
         self._console.print(title, soft_wrap=True)
+        results = self._counting(verdict.operation)
+        if not results:
+            self._paragraph("; ".join(verdict.notes))
+            self.line()
+            return
         mistakes = [entry for slug in verdict.mistakes if (entry := _mistake(slug)) is not None]
         self._what_is_wrong(verdict, mistakes)
-        worst = _worst(self._counting(verdict.operation))
+        worst = _worst(results)
         if worst is not None:
             self._counterexample(worst)
         for entry in mistakes:
@@ -131,6 +139,8 @@ class _Printer:
         example = result.counterexample
         if result.status == "error" or not example:
             self._field(result.id, clean(result.message))
+            if result.message.startswith("no answer within"):
+                self._field("if it is only slow", "--timeout SECONDS raises the limit")
             return
         self._field("smallest example", f"{result.id}")
         for name, value in (example.get("inputs") or {}).items():
@@ -157,7 +167,7 @@ class _Printer:
         """What is green but worth knowing, and what was not judged."""
         # What to declare stands in the blocks already.
         notes = [(verdict.operation, note) for verdict in self._found.verdicts for note in verdict.notes
-                 if verdict.green or "CONVENTIONS =" not in note]
+                 if verdict.green or ("CONVENTIONS =" not in note and self._counting(verdict.operation))]
         notes += [("", note) for note in self._found.notes]
         edge = [result for result in self._found.results
                 if result.level not in GATING and result.status in ("fail", "error")]

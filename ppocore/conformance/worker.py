@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from ppocore.conformance.adapters import BadAdapter, describe, load, missing_package, peek
+from ppocore.conformance.adapters import BadAdapter, describe, describe_error, load, missing_package, peek
 from ppocore.conformance.calls import answer
 from ppocore.conformance.frameworks import find
 from ppocore.conformance.messages import GREETING, pack_answer, receive, send, unpack
@@ -25,16 +25,18 @@ from ppocore.conformance.operations import OPERATIONS
 def main() -> None:
     """Serve one adapter until the other side hangs up."""
     incoming, outgoing, log = _own_descriptors()
+    home = os.getpid(), os.getcwd()
+    _tidy(log, home)
     warnings.simplefilter("ignore")
     outgoing.write(GREETING)
     start = receive(incoming)
     if start is None:
         return
-    home = os.getpid()
     faulthandler.enable(file=log, all_threads=False)
     with _alarm(start["timeout"], log):
+        sys.path += [path for path in start["paths"] if path not in sys.path]
         reply, functions = _start(start["target"])
-    _stay_one_process(home)
+    _tidy(log, home)
     send(outgoing, reply)
     if "bad" in reply:
         return
@@ -45,27 +47,18 @@ def main() -> None:
         given = {name: unpack(value) for name, value in question["inputs"].items()}
         with _alarm(question["timeout"], log):
             found = answer(functions[operation.name], operation, framework, dtype, given)
-        _stay_one_process(home)
-        _flush()
+        _tidy(log, home)
         send(outgoing, pack_answer(found))
 
 
 def _own_descriptors() -> tuple[BinaryIO, BinaryIO, int]:
     """Move the two pipes and the log out of the adapter's way; its output goes to the log."""
     incoming, outgoing, log = os.dup(0), os.dup(1), os.dup(2)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(log, 1)
-    os.close(nothing)
     if sys.platform == "win32":
         import msvcrt
 
         for descriptor in (incoming, outgoing):
             msvcrt.setmode(descriptor, os.O_BINARY)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb"), log
 
 
@@ -77,6 +70,8 @@ def _start(target: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
         description, functions = describe(vars(load(target)), target)
     except BadAdapter as error:
         return {"bad": str(error)}, {}
+    except BaseException as error:
+        return {"bad": f"{target}: its functions cannot be read ({describe_error(error)})."}, {}
     try:
         find(description.framework).prepare(description.dtype)
     except ImportError as error:
@@ -103,16 +98,29 @@ def _alarm(seconds: float, log: int) -> Any:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _stay_one_process(home: int) -> None:
-    """A child that the adapter forked, and that came back from the call, must not answer too."""
-    if os.getpid() != home:
+def _tidy(log: int, home: tuple[int, str]) -> None:
+    """Undo what a call may have done to the process, so that the next one finds it as the first did."""
+    if os.getpid() != home[0]:
+        # A child that the adapter forked, and that came back from the call, must not answer too.
         os._exit(0)
-
-
-def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
             stream.flush()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    if nothing > 2:
+        os.close(nothing)
+    sys.stdout, sys.stderr = (_text(stream, target) for stream, target in ((sys.stdout, 1), (sys.stderr, 2)))
+    with contextlib.suppress(OSError):
+        os.chdir(home[1])
+
+
+def _text(stream: Any, descriptor: int) -> Any:
+    """A stream that prints anything: what is there, unless it was closed or refuses some characters."""
+    if getattr(stream, "errors", "") == "backslashreplace" and not stream.closed:
+        return stream
+    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """brax: `compute_gae`, `compute_ppo_loss` around stub networks, its running statistics.
 
-`compute_ppo_loss` makes its advantages itself: with discount 0 and values 0 they are the rewards, and the value
-target is the reward. Time comes second in its data; here every row is a trajectory of one step.
+`compute_ppo_loss` makes its advantages itself: with discount 0 and values 0 they are the rewards, and the
+value target is the reward. Time comes second in its data; here every row is a trajectory of one step.
 """
 
 from importlib.metadata import version
@@ -17,6 +17,7 @@ NAME = "brax, float64"
 VERSION = version("brax")
 FRAMEWORK = "jax"
 DTYPE = "float64"
+CONVENTIONS = {"gae_recursion": "brax", "truncation": "mask"}
 
 NO_CLIPPING = 1e30
 
@@ -34,13 +35,30 @@ def gae(rewards, values, last_values, terminated, truncated, gamma, gae_lambda):
     return advantages, targets
 
 
-def one_loss(name, *, log_prob, values, rewards, old_log_prob, entropy, clip_eps=0.5, vf_coef=1.0, ent_coef=0.0,
-             old_values=None, value_clip_eps=None, normalize=False):
+def one_loss(
+    name,
+    *,
+    log_prob,
+    values,
+    rewards,
+    old_log_prob,
+    entropy,
+    clip_eps=0.5,
+    vf_coef=1.0,
+    ent_coef=0.0,
+    old_values=None,
+    value_clip_eps=None,
+    normalize=False,
+):
     """One entry of the metrics of `compute_ppo_loss`."""
     steps = (len(rewards), 1)
     column = {
         name: tensor.reshape(steps)
-        for name, tensor in {"rewards": rewards, "old_log_prob": old_log_prob, "old_values": old_values}.items()
+        for name, tensor in {
+            "rewards": rewards,
+            "old_log_prob": old_log_prob,
+            "old_values": old_values,
+        }.items()
         if tensor is not None
     }
     zeros = jnp.zeros_like(column["rewards"])
@@ -52,7 +70,11 @@ def one_loss(name, *, log_prob, values, rewards, old_log_prob, entropy, clip_eps
         next_observation=zeros,
         extras={
             "state_extras": {"truncation": zeros},
-            "policy_extras": {"raw_action": zeros, "log_prob": column["old_log_prob"], "value": column.get("old_values")},
+            "policy_extras": {
+                "raw_action": zeros,
+                "log_prob": column["old_log_prob"],
+                "value": column.get("old_values"),
+            },
         },
     )
     spread = SimpleNamespace(scale=zeros, loc=zeros)
@@ -88,8 +110,16 @@ def one_loss(name, *, log_prob, values, rewards, old_log_prob, entropy, clip_eps
 
 def policy_loss(log_prob, old_log_prob, advantages, clip_eps, normalize=False):
     zeros = jnp.zeros_like(log_prob)
-    return one_loss("policy_loss", log_prob=log_prob, values=zeros, rewards=advantages, old_log_prob=old_log_prob,
-                    entropy=zeros, clip_eps=clip_eps, normalize=normalize)
+    return one_loss(
+        "policy_loss",
+        log_prob=log_prob,
+        values=zeros,
+        rewards=advantages,
+        old_log_prob=old_log_prob,
+        entropy=zeros,
+        clip_eps=clip_eps,
+        normalize=normalize,
+    )
 
 
 def clip_loss(log_prob, old_log_prob, advantages, clip_eps):
@@ -113,8 +143,16 @@ def value_loss(values, returns):
 
 def clipped_value_loss(values, old_values, returns, value_clip_eps):
     zeros = jnp.zeros_like(values)
-    return one_loss("v_loss", log_prob=zeros, values=values, rewards=returns, old_log_prob=zeros, entropy=zeros,
-                    old_values=old_values, value_clip_eps=value_clip_eps)
+    return one_loss(
+        "v_loss",
+        log_prob=zeros,
+        values=values,
+        rewards=returns,
+        old_log_prob=zeros,
+        entropy=zeros,
+        old_values=old_values,
+        value_clip_eps=value_clip_eps,
+    )
 
 
 def running_moments(batches):

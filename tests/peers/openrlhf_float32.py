@@ -1,7 +1,8 @@
 """OpenRLHF: `openrlhf.models.loss`, `openrlhf.models.utils`, and the experience maker's advantages.
 
-The package's own `__init__` files import deepspeed, flash-attn and vllm. None of these is touched by the code below,
-so empty packages with the right `__path__` take their place, and a module named deepspeed that has nothing in it.
+The package's own `__init__` files import deepspeed, flash-attn and vllm. None of these is touched by the
+code below, so empty packages with the right `__path__` take their place, and a module named deepspeed that
+has nothing in it.
 """
 
 import importlib.util
@@ -63,7 +64,8 @@ def token_gae(rewards, values, mask, gamma, gae_lambda):
 
 
 def normalize_advantages(advantages, mask=None):
-    """The experience maker on one sequence whose token rewards are the advantages (a KL of minus them, coefficient 1).
+    """The experience maker on one sequence whose token rewards are the advantages (a KL of minus them,
+    coefficient 1).
 
     With estimator "reinforce" and gamma 0 these come through to its normalisation over the whole batch.
     """
@@ -71,7 +73,10 @@ def normalize_advantages(advantages, mask=None):
         algo=SimpleNamespace(advantage=SimpleNamespace(estimator="reinforce", gamma=0.0, no_std_norm=False)),
         rollout=SimpleNamespace(n_samples_per_prompt=1),
         reward=SimpleNamespace(
-            clip_range=None, overlong_buffer_len=None, overlong_penalty_factor=None, stop_properly_penalty_coef=None
+            clip_range=None,
+            overlong_buffer_len=None,
+            overlong_penalty_factor=None,
+            stop_properly_penalty_coef=None,
         ),
     )
     maker = RemoteExperienceMaker.__new__(RemoteExperienceMaker)

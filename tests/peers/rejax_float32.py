@@ -1,7 +1,7 @@
 """rejax: `PPO.calculate_gae`, and the actor's update, whose gradient shows the normalised advantages.
 
-rejax knows one flag, done, and takes a truncated step for a terminal one. (Its updates return no loss values, so
-the losses themselves cannot be judged.)
+rejax knows one flag, done, and takes a truncated step for a terminal one. (Its updates return no loss
+values, so the losses themselves cannot be judged.)
 """
 
 from importlib.metadata import version

@@ -1,8 +1,8 @@
 """rlax and the packages it stands on, optax and distrax.
 
-rlax works on one sequence (batches by vmap) and knows no flags: a terminal step has discount 0, and the value after
-step t is the value of row t + 1. So truncation cannot be said to it without folding values into rewards, and `gae`
-asks for `dones` and `last_values`.
+rlax works on one sequence (batches by vmap) and knows no flags: a terminal step has discount 0, and the
+value after step t is the value of row t + 1. So truncation cannot be said to it without folding values into
+rewards, and `gae` asks for `dones` and `last_values`.
 """
 
 import warnings
@@ -36,7 +36,9 @@ def gae(rewards, values, last_values, dones, gamma, gae_lambda):
 
 def td_errors(rewards, values, next_values, dones, gamma):
     over_steps = jax.vmap(rlax.td_learning)
-    errors = over_steps(values.ravel(), rewards.ravel(), discounts(dones, gamma, rewards).ravel(), next_values.ravel())
+    errors = over_steps(
+        values.ravel(), rewards.ravel(), discounts(dones, gamma, rewards).ravel(), next_values.ravel()
+    )
     return errors.reshape(rewards.shape)
 
 

@@ -1,7 +1,8 @@
-"""RLlib (new API stack): its value targets, GAE connector, PPO learner's loss, KL controller and distributions.
+"""RLlib (new API stack): its value targets, GAE connector, PPO learner's loss, KL controller and
+distributions.
 
-RLlib lays episodes end to end in chunks, each longer by one row that bears the value after its last step; flags stand
-on the last real row. Targets are always float32.
+RLlib lays episodes end to end in chunks, each longer by one row that bears the value after its last step;
+flags stand on the last real row. Targets are always float32.
 """
 
 from collections import UserDict
@@ -61,7 +62,9 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
         columns["truncateds"].append(ends & (not terminal))
         real.append(torch.arange(length + 1) < length)
     flat = {name: torch.cat(pieces).numpy() for name, pieces in columns.items()}
-    targets = torch.from_numpy(compute_value_targets(**flat, gamma=gamma, lambda_=gae_lambda))[torch.cat(real)]
+    targets = torch.from_numpy(compute_value_targets(**flat, gamma=gamma, lambda_=gae_lambda))[
+        torch.cat(real)
+    ]
     returns = targets.reshape(rewards.T.shape).T
     return returns - values, returns
 
@@ -98,7 +101,10 @@ def normalize_advantages(advantages):
     """The two connectors on one episode whose rewards are the advantages (gamma 0, values 0)."""
     steps = len(advantages)
     episode = SingleAgentEpisode(
-        observations=[0.0] * (steps + 1), actions=[0] * steps, rewards=advantages.tolist(), terminated=True,
+        observations=[0.0] * (steps + 1),
+        actions=[0] * steps,
+        rewards=advantages.tolist(),
+        terminated=True,
         len_lookback_buffer=0,
     )
     modules = Modules({DEFAULT_MODULE_ID: Values()})
@@ -135,8 +141,22 @@ class Given:
         return self.given_entropy
 
 
-def loss(distribution, inputs, old_inputs, actions, old_log_prob, *, values=None, returns=None, advantages=None,
-         clip_eps=NO_LIMIT, vf_coef=0.0, vf_limit=NO_LIMIT, ent_coef=0.0, kl_coef=None):
+def loss(
+    distribution,
+    inputs,
+    old_inputs,
+    actions,
+    old_log_prob,
+    *,
+    values=None,
+    returns=None,
+    advantages=None,
+    clip_eps=NO_LIMIT,
+    vf_coef=0.0,
+    vf_limit=NO_LIMIT,
+    ent_coef=0.0,
+    kl_coef=None,
+):
     def given(tensor):
         return torch.zeros_like(old_log_prob) if tensor is None else tensor
 
@@ -147,20 +167,32 @@ def loss(distribution, inputs, old_inputs, actions, old_log_prob, *, values=None
     )
     learner = SimpleNamespace(
         module={DEFAULT_MODULE_ID: SimpleNamespace(unwrapped=lambda: module)},
-        entropy_coeff_schedulers_per_module={DEFAULT_MODULE_ID: SimpleNamespace(get_current_value=lambda: ent_coef)},
+        entropy_coeff_schedulers_per_module={
+            DEFAULT_MODULE_ID: SimpleNamespace(get_current_value=lambda: ent_coef)
+        },
         curr_kl_coeffs_per_module={DEFAULT_MODULE_ID: kl_coef},
         metrics=SimpleNamespace(log_dict=lambda *_, **__: None),
     )
     config = SimpleNamespace(
-        use_kl_loss=kl_coef is not None, use_critic=True, clip_param=clip_eps, vf_clip_param=vf_limit,
+        use_kl_loss=kl_coef is not None,
+        use_critic=True,
+        clip_param=clip_eps,
+        vf_clip_param=vf_limit,
         vf_loss_coeff=vf_coef,
     )
     batch = {
-        Columns.ACTION_DIST_INPUTS: old_inputs, Columns.ACTIONS: actions, Columns.ACTION_LOGP: old_log_prob,
-        Postprocessing.ADVANTAGES: given(advantages), Postprocessing.VALUE_TARGETS: given(returns),
+        Columns.ACTION_DIST_INPUTS: old_inputs,
+        Columns.ACTIONS: actions,
+        Columns.ACTION_LOGP: old_log_prob,
+        Postprocessing.ADVANTAGES: given(advantages),
+        Postprocessing.VALUE_TARGETS: given(returns),
     }
     return PPOTorchLearner.compute_loss_for_module(
-        learner, module_id=DEFAULT_MODULE_ID, config=config, batch=batch, fwd_out={Columns.ACTION_DIST_INPUTS: inputs}
+        learner,
+        module_id=DEFAULT_MODULE_ID,
+        config=config,
+        batch=batch,
+        fwd_out={Columns.ACTION_DIST_INPUTS: inputs},
     )
 
 
@@ -191,14 +223,23 @@ def clipped_value_loss(values, returns, value_clip_eps):
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
     return given_loss(
-        log_prob, old_log_prob, entropy, advantages=advantages, values=values, returns=returns, clip_eps=clip_eps,
-        vf_coef=vf_coef, ent_coef=ent_coef,
+        log_prob,
+        old_log_prob,
+        entropy,
+        advantages=advantages,
+        values=values,
+        returns=returns,
+        clip_eps=clip_eps,
+        vf_coef=vf_coef,
+        ent_coef=ent_coef,
     )
 
 
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
     old_log_prob = TorchCategorical.from_logits(old_logits).logp(actions)
-    return loss(TorchCategorical, logits, old_logits, actions, old_log_prob, advantages=advantages, kl_coef=kl_coef)
+    return loss(
+        TorchCategorical, logits, old_logits, actions, old_log_prob, advantages=advantages, kl_coef=kl_coef
+    )
 
 
 def adapt_kl_coef(kl_coef, kl, target_kl):

@@ -1,8 +1,10 @@
-"""rsl-rl-lib: the real `RolloutStorage`, `PPO.process_env_step`, `compute_returns` and `update`, around stub models.
+"""rsl-rl-lib: the real `RolloutStorage`, `PPO.process_env_step`, `compute_returns` and `update`, around
+stub models.
 
-At a time-out rsl_rl adds gamma V(s_t) to the reward: the value before the step, since the final observation is gone.
-Its environments may raise both flags at once; this adapter raises `time_outs` only where the step is not terminal.
-`update` leaves gradients in the leaves and returns the losses, so the gradients are handed over explicitly.
+At a time-out rsl_rl adds gamma V(s_t) to the reward: the value before the step, since the final observation
+is gone. Its environments may raise both flags at once; this adapter raises `time_outs` only where the step
+is not terminal. `update` leaves gradients in the leaves and returns the losses, so the gradients are handed
+over explicitly.
 """
 
 from importlib.metadata import version
@@ -95,7 +97,10 @@ def rollout(rewards, values, last_values, terminated, truncated, gamma, gae_lamb
         step.distribution_params = (torch.zeros(envs, 1),)
         step.values = values[t][:, None]
         ppo.process_env_step(
-            observations, rewards[t], terminated[t] | truncated[t], {"time_outs": truncated[t] & ~terminated[t]}
+            observations,
+            rewards[t],
+            terminated[t] | truncated[t],
+            {"time_outs": truncated[t] & ~terminated[t]},
         )
     ppo.compute_returns(observations)
     return storage.advantages[..., 0], storage.returns[..., 0]
@@ -122,20 +127,41 @@ def leaf(tensor):
     return tensor.detach().clone().requires_grad_()
 
 
-def update(log_prob, values, entropy, *, old_log_prob, old_values, returns, advantages, clip_eps, vf_coef=1.0,
-           ent_coef=0.0, clip_values=False):
+def update(
+    log_prob,
+    values,
+    entropy,
+    *,
+    old_log_prob,
+    old_values,
+    returns,
+    advantages,
+    clip_eps,
+    vf_coef=1.0,
+    ent_coef=0.0,
+    clip_values=False,
+):
     """One epoch of one minibatch of `PPO.update`. Returns its losses."""
     rows = len(log_prob)
     storage = RolloutStorage("rl", rows, 1, observe(range(rows)), [1])
     storage.observations["row"][0, :, 0] = torch.arange(rows)
     storage.distribution_params = (torch.zeros(1, rows, 1),)
     for name, tensor in {
-        "actions_log_prob": old_log_prob, "values": old_values, "returns": returns, "advantages": advantages
+        "actions_log_prob": old_log_prob,
+        "values": old_values,
+        "returns": returns,
+        "advantages": advantages,
     }.items():
         getattr(storage, name)[0, :, 0] = tensor.detach()
     ppo = algorithm(
-        Actor(log_prob, entropy), Critic(values), storage, clip_param=clip_eps, value_loss_coef=vf_coef,
-        entropy_coef=ent_coef, use_clipped_value_loss=clip_values, normalize_advantage_per_mini_batch=False,
+        Actor(log_prob, entropy),
+        Critic(values),
+        storage,
+        clip_param=clip_eps,
+        value_loss_coef=vf_coef,
+        entropy_coef=ent_coef,
+        use_clipped_value_loss=clip_values,
+        normalize_advantage_per_mini_batch=False,
     )
     return ppo.update()
 
@@ -143,16 +169,33 @@ def update(log_prob, values, entropy, *, old_log_prob, old_values, returns, adva
 def policy_update(log_prob, old_log_prob, advantages, clip_eps):
     log_prob = leaf(log_prob)
     zeros = torch.zeros_like(log_prob)
-    losses = update(log_prob, leaf(zeros), zeros, old_log_prob=old_log_prob, old_values=zeros, returns=zeros,
-                    advantages=advantages, clip_eps=clip_eps)
+    losses = update(
+        log_prob,
+        leaf(zeros),
+        zeros,
+        old_log_prob=old_log_prob,
+        old_values=zeros,
+        returns=zeros,
+        advantages=advantages,
+        clip_eps=clip_eps,
+    )
     return torch.tensor(losses["surrogate"]), log_prob.grad
 
 
 def value_update(values, old_values, returns, clip_eps, clip_values):
     values = leaf(values)
     zeros = torch.zeros_like(values)
-    losses = update(leaf(zeros), values, zeros, old_log_prob=zeros, old_values=old_values, returns=returns,
-                    advantages=zeros, clip_eps=clip_eps, clip_values=clip_values)
+    losses = update(
+        leaf(zeros),
+        values,
+        zeros,
+        old_log_prob=zeros,
+        old_values=old_values,
+        returns=returns,
+        advantages=zeros,
+        clip_eps=clip_eps,
+        clip_values=clip_values,
+    )
     return torch.tensor(losses["value"]), values.grad
 
 
@@ -176,8 +219,18 @@ def clipped_value_loss(values, old_values, returns, value_clip_eps):
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
     """`update` returns the three terms without their coefficients; the gradients are those of its sum."""
     log_prob, values, entropy = leaf(log_prob), leaf(values), leaf(entropy)
-    losses = update(log_prob, values, entropy, old_log_prob=old_log_prob, old_values=values, returns=returns,
-                    advantages=advantages, clip_eps=clip_eps, vf_coef=vf_coef, ent_coef=ent_coef)
+    losses = update(
+        log_prob,
+        values,
+        entropy,
+        old_log_prob=old_log_prob,
+        old_values=values,
+        returns=returns,
+        advantages=advantages,
+        clip_eps=clip_eps,
+        vf_coef=vf_coef,
+        ent_coef=ent_coef,
+    )
     loss = losses["surrogate"] + vf_coef * losses["value"] - ent_coef * losses["entropy"]
     return torch.tensor(loss), log_prob.grad, values.grad, entropy.grad
 

@@ -1,7 +1,8 @@
 """sbx-rl: `PPO._one_update` around stub train states.
 
-The actor's and the critic's parameters are the log-probabilities and the values themselves, and a step keeps the
-gradient. The update is compiled and differentiates by itself, so its gradients are handed over explicitly.
+The actor's and the critic's parameters are the log-probabilities and the values themselves, and a step
+keeps the gradient. The update is compiled and differentiates by itself, so its gradients are handed over
+explicitly.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,9 @@ NO_CLIPPING = 1e30
 
 
 class Kept(struct.PyTreeNode):
-    """A train state whose parameters are its network's outputs, and whose step keeps the gradient in their place."""
+    """A train state whose parameters are its network's outputs, and whose step keeps the gradient in their
+    place.
+    """
 
     apply_fn: Callable = struct.field(pytree_node=False)
     params: Any
@@ -40,8 +43,19 @@ def criticise(params, observations):
     return params
 
 
-def one_update(log_prob, values, entropy, *, old_log_prob=0.0, returns=0.0, advantages=0.0, clip_eps=0.5, vf_coef=1.0,
-               ent_coef=0.0, normalize=False):
+def one_update(
+    log_prob,
+    values,
+    entropy,
+    *,
+    old_log_prob=0.0,
+    returns=0.0,
+    advantages=0.0,
+    clip_eps=0.5,
+    vf_coef=1.0,
+    ent_coef=0.0,
+    normalize=False,
+):
     """The three losses of `_one_update` and the gradients by log_prob, entropy and values."""
     zeros = jnp.zeros_like(log_prob)
     (actor, critic), (_, policy_loss, entropy_loss, value_loss, _) = PPO._one_update(
@@ -81,8 +95,15 @@ def value_loss(values, returns):
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
     """The three terms; the value term bears its coefficient already, the entropy term does not."""
     (policy, entropy_term, value_term), (by_log_prob, by_entropy, by_values) = one_update(
-        log_prob, values, entropy, old_log_prob=old_log_prob, returns=returns, advantages=advantages,
-        clip_eps=clip_eps, vf_coef=vf_coef, ent_coef=ent_coef,
+        log_prob,
+        values,
+        entropy,
+        old_log_prob=old_log_prob,
+        returns=returns,
+        advantages=advantages,
+        clip_eps=clip_eps,
+        vf_coef=vf_coef,
+        ent_coef=ent_coef,
     )
     return policy + ent_coef * entropy_term + value_term, by_log_prob, by_values, by_entropy
 

@@ -1,7 +1,8 @@
-"""skrl (torch): `compute_gae`, the whole of `PPO.update` around stub models, its running scaler and Gaussian model.
+"""skrl (torch): `compute_gae`, the whole of `PPO.update` around stub models, its running scaler and
+Gaussian model.
 
-`compute_gae` returns (returns, normalised advantages); the advantages are taken as returns minus values. `PPO.update`
-tracks the losses and leaves gradients in the leaves, so these are handed over explicitly.
+`compute_gae` returns (returns, normalised advantages); the advantages are taken as returns minus values.
+`PPO.update` tracks the losses and leaves gradients in the leaves, so these are handed over explicitly.
 """
 
 from types import SimpleNamespace
@@ -88,7 +89,9 @@ class ValueModel:
 
 
 class Memory:
-    """One minibatch; the rollout (whose advantages are not used) is one step of zeros with as many environments."""
+    """One minibatch; the rollout (whose advantages are not used) is one step of zeros with as many
+    environments.
+    """
 
     def __init__(self, minibatch):
         self.minibatch = minibatch
@@ -106,15 +109,37 @@ class Memory:
         return [self.minibatch]
 
 
-def update(log_prob, values, entropy, *, old_log_prob, old_values, returns, advantages, clip_eps, value_clip=0.0,
-           vf_coef=1.0, ent_coef=0.0, kl_threshold=0.0):
+def update(
+    log_prob,
+    values,
+    entropy,
+    *,
+    old_log_prob,
+    old_values,
+    returns,
+    advantages,
+    clip_eps,
+    value_clip=0.0,
+    vf_coef=1.0,
+    ent_coef=0.0,
+    kl_threshold=0.0,
+):
     """One epoch of one minibatch of `PPO.update`. Returns what it tracked."""
     columns = [tensor[:, None] for tensor in (log_prob, values, entropy)]
     agent = PPO.__new__(PPO)
     agent.cfg = SimpleNamespace(
-        mixed_precision=False, discount_factor=0.0, gae_lambda=0.0, time_limit_bootstrap=False, learning_epochs=1,
-        mini_batches=1, kl_threshold=kl_threshold, entropy_loss_scale=ent_coef, ratio_clip=clip_eps,
-        value_clip=value_clip, value_loss_scale=vf_coef, grad_norm_clip=0,
+        mixed_precision=False,
+        discount_factor=0.0,
+        gae_lambda=0.0,
+        time_limit_bootstrap=False,
+        learning_epochs=1,
+        mini_batches=1,
+        kl_threshold=kl_threshold,
+        entropy_loss_scale=ent_coef,
+        ratio_clip=clip_eps,
+        value_clip=value_clip,
+        value_loss_scale=vf_coef,
+        grad_norm_clip=0,
     )
     agent.policy, agent.value = PolicyModel(columns[0], columns[2]), ValueModel(columns[1])
     rows = torch.zeros_like(log_prob)[:, None]
@@ -142,16 +167,33 @@ def leaf(tensor):
 def policy_update(log_prob, old_log_prob, advantages, clip_eps):
     log_prob = leaf(log_prob)
     zeros = torch.zeros_like(log_prob)
-    tracked = update(log_prob, leaf(zeros), zeros, old_log_prob=old_log_prob, old_values=zeros, returns=zeros,
-                     advantages=advantages, clip_eps=clip_eps)
+    tracked = update(
+        log_prob,
+        leaf(zeros),
+        zeros,
+        old_log_prob=old_log_prob,
+        old_values=zeros,
+        returns=zeros,
+        advantages=advantages,
+        clip_eps=clip_eps,
+    )
     return torch.tensor(tracked["Loss / Policy loss"], dtype=log_prob.dtype), log_prob.grad
 
 
 def value_update(values, old_values, returns, value_clip):
     values = leaf(values)
     zeros = torch.zeros_like(values)
-    tracked = update(leaf(zeros), values, zeros, old_log_prob=zeros, old_values=old_values, returns=returns,
-                     advantages=zeros, clip_eps=0.5, value_clip=value_clip)
+    tracked = update(
+        leaf(zeros),
+        values,
+        zeros,
+        old_log_prob=zeros,
+        old_values=old_values,
+        returns=returns,
+        advantages=zeros,
+        clip_eps=0.5,
+        value_clip=value_clip,
+    )
     return torch.tensor(tracked["Loss / Value loss"], dtype=values.dtype), values.grad
 
 
@@ -174,8 +216,18 @@ def clipped_value_loss(values, old_values, returns, value_clip_eps):
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
     """The tracked losses already bear their coefficients."""
     log_prob, values, entropy = leaf(log_prob), leaf(values), leaf(entropy)
-    tracked = update(log_prob, values, entropy, old_log_prob=old_log_prob, old_values=values, returns=returns,
-                     advantages=advantages, clip_eps=clip_eps, vf_coef=vf_coef, ent_coef=ent_coef)
+    tracked = update(
+        log_prob,
+        values,
+        entropy,
+        old_log_prob=old_log_prob,
+        old_values=values,
+        returns=returns,
+        advantages=advantages,
+        clip_eps=clip_eps,
+        vf_coef=vf_coef,
+        ent_coef=ent_coef,
+    )
     loss = sum(value for name, value in tracked.items() if name.startswith("Loss / "))
     entropy_gradient = torch.zeros_like(entropy) if entropy.grad is None else entropy.grad
     return torch.tensor(loss, dtype=log_prob.dtype), log_prob.grad, values.grad, entropy_gradient

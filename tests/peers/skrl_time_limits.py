@@ -1,14 +1,18 @@
 """skrl (torch) with `time_limit_bootstrap=True`.
 
-With this setting the agent adds gamma V(next observation) to the reward of truncated steps before it stores them
-(`PPO.record_transition`, called here for that), and `compute_gae` cuts at them.
+With this setting the agent adds gamma V(next observation) to the reward of truncated steps before it stores
+them (`PPO.record_transition`, called here for that), and `compute_gae` cuts at them.
 """
+
+# An adapter offers what it imports.
+# ruff: noqa: F401
 
 from types import SimpleNamespace
 
-import skrl_float32
 import torch
 from skrl.agents.torch.ppo import PPO
+
+import skrl_float32
 from skrl_float32 import DTYPE, FRAMEWORK, VERSION
 
 NAME = "skrl (torch), float32, time_limit_bootstrap"
@@ -32,8 +36,17 @@ def stored_rewards(rewards, next_values, truncated, gamma):
     stored = {}
     agent.memory = SimpleNamespace(add_samples=stored.update)
     agent.record_transition(
-        observations=None, states=None, actions=None, rewards=column, next_observations=None, next_states=None,
-        terminated=torch.zeros_like(truncated)[:, None], truncated=truncated[:, None], infos={}, timestep=0, timesteps=1,
+        observations=None,
+        states=None,
+        actions=None,
+        rewards=column,
+        next_observations=None,
+        next_states=None,
+        terminated=torch.zeros_like(truncated)[:, None],
+        truncated=truncated[:, None],
+        infos={},
+        timestep=0,
+        timesteps=1,
     )
     return stored["rewards"][:, 0]
 

@@ -1,19 +1,17 @@
-"""stable-baselines3: `RolloutBuffer`, `PPO.train`, its distributions, running moments and explained variance.
+"""stable-baselines3: `RolloutBuffer`, `PPO.train`, its distributions, running moments and explained
+variance.
 
-`PPO.train` returns nothing: it logs the losses and leaves gradients in the leaves. So the losses below are read from
-its logger, and the gradients are handed over explicitly. The minibatch is a real `RolloutBuffer` whose observations
-are row numbers; the policy is a stub that looks the wanted outputs up by row number.
+`PPO.train` returns nothing: it logs the losses and leaves gradients in the leaves. So the losses below are
+read from its logger, and the gradients are handed over explicitly. The minibatch is a real `RolloutBuffer`
+whose observations are row numbers; the policy is a stub that looks the wanted outputs up by row number.
 """
-
-from types import SimpleNamespace
 
 import numpy as np
 import stable_baselines3
 import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
-from stable_baselines3.common import distributions
-from stable_baselines3.common import utils
+from stable_baselines3.common import distributions, utils
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 
@@ -35,7 +33,7 @@ def gae(rewards, values, last_values, episode_starts, last_dones, gamma, gae_lam
     buffer.rewards = rewards.numpy().copy()
     buffer.values = values.numpy().copy()
     buffer.advantages = np.zeros_like(buffer.values)
-    buffer.episode_starts[:] = episode_starts.numpy()
+    buffer.episode_starts = episode_starts.numpy().astype(buffer.values.dtype)
     buffer.compute_returns_and_advantage(last_values, last_dones.numpy())
     return torch.from_numpy(buffer.advantages), torch.from_numpy(buffer.returns)
 
@@ -44,7 +42,9 @@ def gae(rewards, values, last_values, episode_starts, last_dones, gamma, gae_lam
 
 
 class Policy:
-    """Answers `evaluate_actions` with the outputs it was given, looked up by the row numbers in the observations."""
+    """Answers `evaluate_actions` with the outputs it was given, looked up by the row numbers in the
+    observations.
+    """
 
     def __init__(self, log_prob, values, entropy):
         self.log_prob, self.values, self.entropy = log_prob, values, entropy
@@ -75,8 +75,19 @@ def zeros(tensor):
     return torch.zeros_like(tensor)
 
 
-def train(policy, *, old_log_prob, advantages, returns, old_values, clip_eps, value_clip_eps=None, vf_coef=0.0, ent_coef=0.0,
-          normalize=False):
+def train(
+    policy,
+    *,
+    old_log_prob,
+    advantages,
+    returns,
+    old_values,
+    clip_eps,
+    value_clip_eps=None,
+    vf_coef=0.0,
+    ent_coef=0.0,
+    normalize=False,
+):
     """One epoch of one minibatch of `PPO.train`. Returns what it logged."""
     rows = len(old_log_prob)
     buffer = RolloutBuffer(rows, LINE, LINE, "cpu", n_envs=1)
@@ -108,8 +119,15 @@ def policy_update(log_prob, old_log_prob, advantages, clip_eps, normalize=False)
     """`PPO.train` with the value and entropy terms off: what it logged, and the gradient by log_prob."""
     log_prob = leaf(log_prob)
     policy = Policy(log_prob, zeros(log_prob), None)
-    log = train(policy, old_log_prob=old_log_prob, advantages=advantages, returns=zeros(log_prob),
-                old_values=zeros(log_prob), clip_eps=clip_eps, normalize=normalize)
+    log = train(
+        policy,
+        old_log_prob=old_log_prob,
+        advantages=advantages,
+        returns=zeros(log_prob),
+        old_values=zeros(log_prob),
+        clip_eps=clip_eps,
+        normalize=normalize,
+    )
     return log, log_prob.grad
 
 
@@ -117,8 +135,16 @@ def value_update(values, old_values, returns, value_clip_eps):
     """`PPO.train` with the policy term at zero advantage: the value loss, and its gradient by values."""
     values = leaf(values)
     policy = Policy(torch.zeros_like(values, requires_grad=True), values, None)
-    log = train(policy, old_log_prob=zeros(values), advantages=zeros(values), returns=returns, old_values=old_values,
-                clip_eps=0.5, value_clip_eps=value_clip_eps, vf_coef=1.0)
+    log = train(
+        policy,
+        old_log_prob=zeros(values),
+        advantages=zeros(values),
+        returns=returns,
+        old_values=old_values,
+        clip_eps=0.5,
+        value_clip_eps=value_clip_eps,
+        vf_coef=1.0,
+    )
     return torch.tensor(log["train/value_loss"], dtype=values.dtype), values.grad
 
 
@@ -141,14 +167,24 @@ def clipped_value_loss(values, old_values, returns, value_clip_eps):
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
     log_prob, values, entropy = leaf(log_prob), leaf(values), leaf(entropy)
-    log = train(Policy(log_prob, values, entropy), old_log_prob=old_log_prob, advantages=advantages, returns=returns,
-                old_values=values, clip_eps=clip_eps, vf_coef=vf_coef, ent_coef=ent_coef)
+    log = train(
+        Policy(log_prob, values, entropy),
+        old_log_prob=old_log_prob,
+        advantages=advantages,
+        returns=returns,
+        old_values=values,
+        clip_eps=clip_eps,
+        vf_coef=vf_coef,
+        ent_coef=ent_coef,
+    )
     loss = torch.tensor(log["train/loss"], dtype=log_prob.dtype)
     return loss, log_prob.grad, values.grad, entropy.grad
 
 
 def ratio(log_prob, old_log_prob):
-    """At advantage 1 and without clipping the gradient of the loss is minus the ratio over the number of rows."""
+    """At advantage 1 and without clipping the gradient of the loss is minus the ratio over the number of
+    rows.
+    """
     _, gradient = policy_update(log_prob, old_log_prob, torch.ones_like(log_prob), NO_CLIPPING)
     return gradient * -len(gradient)
 

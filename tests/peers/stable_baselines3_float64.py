@@ -1,9 +1,15 @@
-"""stable-baselines3 with float64 arrays in the buffer, its value clip declared, and moments that start from nothing.
+"""stable-baselines3 with float64 arrays in the buffer, its value clip declared, and moments that start from
+nothing.
 
-The package stores float32; its code runs as well on float64 arrays, and in float64 a convention is told from rounding.
+The package stores float32; its code runs as well on float64 arrays, and in float64 a convention is told
+from rounding.
 """
 
+# An adapter offers what it imports.
+# ruff: noqa: F403
+
 from stable_baselines3.common.running_mean_std import RunningMeanStd
+
 from stable_baselines3_float32 import *
 
 NAME = "stable-baselines3, float64"

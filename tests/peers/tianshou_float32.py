@@ -1,6 +1,8 @@
-"""tianshou: `Algorithm.compute_episodic_return` (numba), `PPO._update_with_batch` around stubs, its running moments.
+"""tianshou: `Algorithm.compute_episodic_return` (numba), `PPO._update_with_batch` around stubs, its running
+moments.
 
-The update hands its loss to an optimiser; the stub optimiser keeps it, graph and all, for the suite to differentiate.
+The update hands its loss to an optimiser; the stub optimiser keeps it, graph and all, for the suite to
+differentiate.
 """
 
 from types import SimpleNamespace
@@ -27,7 +29,9 @@ NO_CLIPPING = 1e30
 def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
     steps, envs = rewards.shape
     rewards, terminated, truncated = (x.numpy().T.ravel() for x in (rewards, terminated, truncated))
-    buffer = SimpleNamespace(terminated=terminated, unfinished_index=lambda: np.arange(1, envs + 1) * steps - 1)
+    buffer = SimpleNamespace(
+        terminated=terminated, unfinished_index=lambda: np.arange(1, envs + 1) * steps - 1
+    )
     returns, advantages = Algorithm.compute_episodic_return(
         Batch(rew=rewards, terminated=terminated, truncated=truncated),
         buffer,
@@ -59,8 +63,22 @@ class Minibatch(SimpleNamespace):
         yield self
 
 
-def loss(log_prob, values=None, entropy=None, *, old_log_prob=None, old_values=None, returns=None, advantages=None,
-         clip_eps=0.5, vf_coef=0.0, ent_coef=0.0, clip_values=False, dual_clip=None, normalize=False):
+def loss(
+    log_prob,
+    values=None,
+    entropy=None,
+    *,
+    old_log_prob=None,
+    old_values=None,
+    returns=None,
+    advantages=None,
+    clip_eps=0.5,
+    vf_coef=0.0,
+    ent_coef=0.0,
+    clip_values=False,
+    dual_clip=None,
+    normalize=False,
+):
     def given(tensor):
         return torch.zeros_like(log_prob) if tensor is None else tensor
 
@@ -69,11 +87,21 @@ def loss(log_prob, values=None, entropy=None, *, old_log_prob=None, old_values=N
         policy=lambda minibatch: SimpleNamespace(dist=Given(log_prob, given(entropy))),
         critic=lambda observations: given(values)[:, None],
         optim=SimpleNamespace(step=kept.append),
-        eps_clip=clip_eps, dual_clip=dual_clip, value_clip=clip_values, vf_coef=vf_coef, ent_coef=ent_coef,
-        advantage_normalization=normalize, recompute_adv=False, _eps=1e-8,
+        eps_clip=clip_eps,
+        dual_clip=dual_clip,
+        value_clip=clip_values,
+        vf_coef=vf_coef,
+        ent_coef=ent_coef,
+        advantage_normalization=normalize,
+        recompute_adv=False,
+        _eps=1e-8,
     )
     minibatch = Minibatch(
-        adv=given(advantages), act=None, obs=None, logp_old=given(old_log_prob), v_s=given(old_values),
+        adv=given(advantages),
+        act=None,
+        obs=None,
+        logp_old=given(old_log_prob),
+        v_s=given(old_values),
         returns=given(returns),
     )
     PPO._update_with_batch(algorithm, minibatch, None, 1)
@@ -81,7 +109,9 @@ def loss(log_prob, values=None, entropy=None, *, old_log_prob=None, old_values=N
 
 
 def clip_loss(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None):
-    return loss(log_prob, old_log_prob=old_log_prob, advantages=advantages, clip_eps=clip_eps, dual_clip=dual_clip)
+    return loss(
+        log_prob, old_log_prob=old_log_prob, advantages=advantages, clip_eps=clip_eps, dual_clip=dual_clip
+    )
 
 
 def surrogate_loss(log_prob, old_log_prob, advantages):
@@ -94,13 +124,29 @@ def value_loss(values, returns):
 
 def clipped_value_loss(values, old_values, returns, value_clip_eps):
     """The package has one epsilon for both clips."""
-    return loss(torch.zeros_like(values), values, returns=returns, old_values=old_values, clip_eps=value_clip_eps,
-                vf_coef=1.0, clip_values=True)
+    return loss(
+        torch.zeros_like(values),
+        values,
+        returns=returns,
+        old_values=old_values,
+        clip_eps=value_clip_eps,
+        vf_coef=1.0,
+        clip_values=True,
+    )
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
-    return loss(log_prob, values, entropy, old_log_prob=old_log_prob, advantages=advantages, returns=returns,
-                clip_eps=clip_eps, vf_coef=vf_coef, ent_coef=ent_coef)
+    return loss(
+        log_prob,
+        values,
+        entropy,
+        old_log_prob=old_log_prob,
+        advantages=advantages,
+        returns=returns,
+        clip_eps=clip_eps,
+        vf_coef=vf_coef,
+        ent_coef=ent_coef,
+    )
 
 
 def normalize_advantages(advantages):

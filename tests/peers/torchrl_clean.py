@@ -1,8 +1,12 @@
 """torchrl in float32, with two obstacles out of the way, so that the rest can be judged.
 
-The unused next values of terminal steps are set to zero before the call: the package multiplies them by zero, which
-leaves NaN where NaN stood. And `KLPENPPOLoss` may not change its coefficient between the loss and its gradient.
+The unused next values of terminal steps are set to zero before the call: the package multiplies them by
+zero, which leaves NaN where NaN stood. And `KLPENPPOLoss` may not change its coefficient between the loss
+and its gradient.
 """
+
+# An adapter offers what it imports.
+# ruff: noqa: F403
 
 import torchrl_float32
 from torchrl_float32 import *
@@ -26,4 +30,6 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
 
 
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
-    return torchrl_float32.kl_penalty(logits, old_logits, actions, advantages, kl_coef, increment=1.0, decrement=1.0)
+    return torchrl_float32.kl_penalty(
+        logits, old_logits, actions, advantages, kl_coef, increment=1.0, decrement=1.0
+    )

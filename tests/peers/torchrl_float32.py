@@ -1,8 +1,8 @@
 """torchrl: the functional value estimators, `ClipPPOLoss` and its sisters, its distributions.
 
 The loss modules ask an actor for a distribution and a critic for values. Both are stubs here: the actor's
-distribution answers `log_prob` and `entropy` with what stands in the TensorDict, the critic copies its values.
-The code is the same for float64 (`torchrl_float64.py`).
+distribution answers `log_prob` and `entropy` with what stands in the TensorDict, the critic copies its
+values. The code is the same for float64 (`torchrl_float64.py`).
 """
 
 import torch
@@ -33,7 +33,9 @@ def steps(tensor):
 
 
 def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
-    rewards, values, next_values, terminated, truncated = sequences(rewards, values, next_values, terminated, truncated)
+    rewards, values, next_values, terminated, truncated = sequences(
+        rewards, values, next_values, terminated, truncated
+    )
     advantages, returns = functional.generalized_advantage_estimate(
         gamma, gae_lambda, values, next_values, rewards, terminated | truncated, terminated
     )
@@ -41,15 +43,21 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
 
 
 def td_errors(rewards, values, next_values, terminated, truncated, gamma):
-    rewards, values, next_values, terminated, truncated = sequences(rewards, values, next_values, terminated, truncated)
+    rewards, values, next_values, terminated, truncated = sequences(
+        rewards, values, next_values, terminated, truncated
+    )
     return steps(
-        functional.td0_advantage_estimate(gamma, values, next_values, rewards, terminated | truncated, terminated)
+        functional.td0_advantage_estimate(
+            gamma, values, next_values, rewards, terminated | truncated, terminated
+        )
     )
 
 
 def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     rewards, next_values, terminated, truncated = sequences(rewards, next_values, terminated, truncated)
-    return steps(functional.td1_return_estimate(gamma, next_values, rewards, terminated | truncated, terminated))
+    return steps(
+        functional.td1_return_estimate(gamma, next_values, rewards, terminated | truncated, terminated)
+    )
 
 
 # --- loss modules ---
@@ -73,9 +81,14 @@ class Given(distributions.Distribution):
 
 def actor(distribution, *inputs):
     copies = [f"given_{name}" for name in inputs]
-    network = TensorDictModule(lambda *tensors: tensors if len(tensors) > 1 else tensors[0], [*inputs], copies)
+    network = TensorDictModule(
+        lambda *tensors: tensors if len(tensors) > 1 else tensors[0], [*inputs], copies
+    )
     policy = ProbabilisticTensorDictModule(
-        dict(zip(inputs, copies, strict=True)), ["action"], distribution_class=distribution, return_log_prob=True
+        dict(zip(inputs, copies, strict=True)),
+        ["action"],
+        distribution_class=distribution,
+        return_log_prob=True,
     )
     return ProbabilisticTensorDictSequential(network, policy)
 
@@ -84,7 +97,9 @@ def critic():
     return TensorDictModule(lambda values: values, ["values"], ["state_value"])
 
 
-def batch(log_prob, *, old_log_prob=None, advantages=None, values=None, returns=None, old_values=None, entropy=None):
+def batch(
+    log_prob, *, old_log_prob=None, advantages=None, values=None, returns=None, old_values=None, entropy=None
+):
     def column(tensor):
         return torch.zeros_like(log_prob)[..., None] if tensor is None else tensor[..., None]
 
@@ -142,8 +157,14 @@ def clipped_value_loss(values, old_values, returns, value_clip_eps):
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):
+    """The sum of all its losses: with coefficient 0 there is no value loss among them."""
     data = batch(
-        log_prob, old_log_prob=old_log_prob, advantages=advantages, values=values, returns=returns, entropy=entropy
+        log_prob,
+        old_log_prob=old_log_prob,
+        advantages=advantages,
+        values=values,
+        returns=returns,
+        entropy=entropy,
     )
     losses = clip_module(
         data,
@@ -154,7 +175,7 @@ def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_
         critic_coeff=vf_coef,
         entropy_coeff=ent_coef,
     )
-    return losses["loss_objective"] + losses["loss_critic"] + losses["loss_entropy"]
+    return sum(loss for name, loss in losses.items() if name.startswith("loss_"))
 
 
 def kl_penalty(logits, old_logits, actions, advantages, kl_coef, **options):
@@ -207,7 +228,9 @@ def kl_k1(log_prob, old_log_prob):
 
 
 def clip_fraction(log_prob, old_log_prob, advantages, clip_eps):
-    return clip_module(batch(log_prob, old_log_prob=old_log_prob, advantages=advantages), clip_eps)["clip_fraction"]
+    return clip_module(batch(log_prob, old_log_prob=old_log_prob, advantages=advantages), clip_eps)[
+        "clip_fraction"
+    ]
 
 
 def effective_sample_size(log_weights):
@@ -224,7 +247,9 @@ def explained_variance(values, returns):
 
 
 def categorical(logits, action_mask):
-    return MaskedCategorical(logits, mask=torch.ones_like(logits, dtype=torch.bool) if action_mask is None else action_mask)
+    return MaskedCategorical(
+        logits, mask=torch.ones_like(logits, dtype=torch.bool) if action_mask is None else action_mask
+    )
 
 
 def categorical_log_prob(logits, actions, action_mask=None):

@@ -1,7 +1,8 @@
-"""verl: `verl.trainer.ppo.core_algos` and `verl.utils.torch_functional`, with the defaults of its actor's configuration.
+"""verl: `verl.trainer.ppo.core_algos` and `verl.utils.torch_functional`, with the defaults of its actor's
+configuration.
 
-Everything there is (rows, tokens) with a mask of numbers; flat batches are handed over as one row. By default the
-actor clips twice (`clip_ratio_c=3`), and its log-ratio is clamped to [-20, 20].
+Everything there is (rows, tokens) with a mask of numbers; flat batches are handed over as one row. By
+default the actor clips twice (`clip_ratio_c=3`), and its log-ratio is clamped to [-20, 20].
 """
 
 from importlib.metadata import version

@@ -55,6 +55,11 @@ def halves(rng: np.random.Generator, shape: tuple[int, ...], limit: int = 8) -> 
     return np.asarray(rng.integers(-2 * limit, 2 * limit + 1, size=shape) / 2.0)
 
 
+def large(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers up to the end of the range."""
+    return np.asarray(rng.uniform(-9999.0, 9999.0, size=shape))
+
+
 def mask(rng: np.random.Generator, shape: tuple[int, ...], least: int = 1) -> Array:
     """A random mask with at least `least` valid slots in every row (the last axis)."""
     chosen = rng.random(shape) < 0.6

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ppocore.conformance.case import Case, Level
-from ppocore.conformance.cases.maker import Array, Maker, halves, mask, poison
+from ppocore.conformance.cases.maker import Array, Maker, halves, large, mask, poison
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -48,7 +48,7 @@ def rollout(
     kinds = list(ends.values()) * shape[0] if "*" in ends else list(ends.values())
     values, after = draw(rng, shape), draw(rng, shape)
     # Final observations lie far from everything else, so that reading the wrong value shows.
-    after = after + np.where(after >= 0, 1.0, -1.0) * 8
+    after = after + np.where(after >= 0, 1.0, -1.0) * 8 if draw is not large else after
     terminated, truncated = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     same = np.zeros(shape, dtype=bool)
     for step, kind in zip(steps, kinds, strict=False):
@@ -148,9 +148,10 @@ def _accuracy(make: Maker) -> Iterator[Case]:
     settings = (("usual", 0.99, 0.95), ("undiscounted", 1.0, 1.0), ("slow", 0.9990234375, 1.0),
                 ("short", 0.9, 0.8), ("tiny-decay", 0.99, 1e-4))
     for name, gamma, lam in settings:
-        yield _put(make, f"long/{name}", "257 steps of two environments, nothing ends.",
-                   random_ends(rng, (257, 2), False) | {"terminated": np.zeros((257, 2), dtype=bool)}
-                   if name == "slow" else random_ends(rng, (257, 2), False), gamma, lam)
+        yield _put(make, f"long/{name}", "257 steps of two environments with terminations.",
+                   random_ends(rng, (257, 2), False), gamma, lam)
+    yield _put(make, "long/unbroken", "257 steps of two environments, nothing ends: late errors add up.",
+               rollout(rng, (257, 2), {}, normal), 0.9990234375, 1.0)
     yield _put(make, "long/truncated", "257 steps with terminations and time limits.",
                random_ends(rng, (257, 2), True), 0.99, 0.95)
     for name, ends in ((n, ENDS[n][1]) for n in ("no-ends", "terminated", "truncated", "truncated-continuing",
@@ -158,8 +159,7 @@ def _accuracy(make: Maker) -> Iterator[Case]:
         yield _put(make, f"decimal/{name}", f"{ENDS[name][0]} (Numbers of every digit.)",
                    rollout(rng, (5, 3), ends, normal), 0.9, 0.8)
     yield _put(make, "scale/large", "Rewards and values near 1e4.",
-               {k: v * 2000 if v.dtype.kind == "f" else v for k, v in random_ends(rng, (37, 2), False).items()},
-               0.99, 0.95)
+               rollout(rng, (37, 2), {12: "terminated"}, large), 0.99, 0.95)
 
 
 def _poisoned(make: Maker) -> Iterator[Case]:
@@ -175,7 +175,7 @@ def _edge(make: Maker) -> Iterator[Case]:
     bad = rollout(make.fixed, (5, 3), {})
     for name in ("rewards", "next_values"):
         broken = dict(bad, **{name: bad[name].copy()})
-        broken[name][2, 1] = np.nan
+        broken[name][-1, 1] = np.nan
         yield _put(make, f"reject/nan-{name}", f"{name} holds a NaN that is used.", broken, 0.5, 0.5, "reject")
     yield _put(make, "reject/gamma", "gamma is 2.", bad, 2.0, 0.5, "reject")
     short = dict(bad, rewards=bad["rewards"][:-1])
@@ -227,8 +227,8 @@ def _normalize(make: Maker) -> Iterator[Case]:
     for n in (2, 5, 8, 64):
         yield put(f"plain/{n}", f"{n} advantages.", normal(rng, (n,)))
     yield put("offset/100", "A common offset of 100.", normal(rng, (8,)) + 100)
-    yield put("scale/1e4", "Advantages near 1e4.", normal(rng, (8,)) * 2000)
-    for power, scale in (("1e-3", 2.0**-10), ("1e-6", 2.0**-20)):
+    yield put("scale/1e4", "Advantages near 1e4.", large(rng, (8,)))
+    for power, scale in (("1e-3", 2.0**-10), ("1e-6", 2.0**-20), ("1e-8", 2.0**-28)):
         yield put(f"small/{power}", f"A spread of about {power}: the stabiliser shows.", halves(rng, (8,)) * scale)
         yield put(f"small/{power}-two", f"Two advantages about {power} apart.", np.array([1.0, -1.0]) * scale)
     yield put("constant/4", "Four equal advantages: all become 0.", np.full(4, 1.5))

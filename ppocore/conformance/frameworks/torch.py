@@ -24,7 +24,9 @@ def call(
     if not wanted:
         return function(**natives), natives, []
     try:
-        return function(**natives), natives, []
+        # Gradients are on, whatever an earlier call has done to the global switch.
+        with torch.enable_grad():
+            return function(**natives), natives, []
     except Exception as error:
         natives = _tensors(given, (), dtype)
         result = function(**natives)

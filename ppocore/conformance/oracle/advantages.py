@@ -61,23 +61,32 @@ def inside(shape: tuple[int, ...]) -> Array:
 def plan(x: Inputs, c: Choices) -> Plan:
     """How the convention `truncation` (and `timeout_value`) reads the ends."""
     terminated, cut = x.terminated, x.terminated | x.truncated
-    timeout = x.truncated & ~terminated
+    # _variant: published code of some conventions looks at the time limit before the termination.
+    timeout = x.truncated if c["_variant"] == "1" else x.truncated & ~terminated
     nothing = zeros(terminated.shape)
     keep, drop = inside(cut.shape) & ~cut, np.zeros(cut.shape, dtype=bool)
-    final = where(timeout, x.values, x.next_values) if c["timeout_value"] else x.next_values
-    default = Plan(x.rewards, where(terminated, nothing, final), keep, drop)
+    final = where(terminated, nothing, x.next_values)
+    if c["timeout_value"]:
+        final = where(timeout, x.values, final)
+    default = Plan(x.rewards, final, keep, drop)
     match c["truncation"]:
         case "terminal":
             return replace(default, after=where(cut, nothing, x.next_values))
         case "mask":
-            return replace(default, drop=x.truncated if c["_variant"] else timeout)
+            return replace(default, drop=timeout)
         case "leak" | "leak_bootstrap" as value:
-            row = x.next_values if c["_variant"] else rows_after(x)
-            paid = x.rewards
-            if value == "leak_bootstrap":
-                paid = where(timeout, x.rewards + x.gamma * final, x.rewards)
-            return Plan(paid, where(terminated, nothing, row), inside(cut.shape) & ~terminated, drop)
+            return _leaking(x, final, x.truncated & ~terminated, bool(c["_variant"]), value == "leak_bootstrap")
     return default
+
+
+def _leaking(x: Inputs, final: Array, timeout: Array, sees_final: bool, bootstraps: bool) -> Plan:
+    """The recursion runs on at a time limit; the bootstrap is the next row's, or on top of it, or instead."""
+    keep = inside(timeout.shape) & ~x.terminated
+    drop = np.zeros(timeout.shape, dtype=bool)
+    if sees_final:
+        return Plan(x.rewards, final, keep, drop)
+    paid = where(timeout, x.rewards + x.gamma * final, x.rewards) if bootstraps else x.rewards
+    return Plan(paid, where(x.terminated, zeros(timeout.shape), rows_after(x)), keep, drop)
 
 
 def errors(x: Inputs, p: Plan) -> Array:

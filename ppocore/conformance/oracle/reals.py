@@ -215,6 +215,11 @@ def constant(text: str) -> Real:
     return Real(value, _size(value))
 
 
+def single(x: Real) -> Real:
+    """The same number where code may hold it in float32 whatever DTYPE is: a mean of booleans."""
+    return Real(x.value, max(x.slack, _size(x.value) * 2.0**-24 / _setting.unit))
+
+
 def measured(x: Any) -> Any:
     """Reals of inputs: arrays elementwise, each free to move by one ulp."""
     if isinstance(x, np.ndarray):

@@ -19,6 +19,7 @@ from ppocore.conformance.oracle.reals import (
     maximum,
     mean,
     minimum,
+    single,
     total,
 )
 
@@ -51,8 +52,8 @@ def clip_fraction(x: Inputs, c: Choices) -> Outputs:
 
 
 def share(hits: Array) -> Real:
-    """Fraction of True."""
-    return mean([lift(int(hit)) for hit in np.asarray(hits).reshape(-1)])
+    """Fraction of True; JAX and torch's usual line hold it in float32."""
+    return single(mean([lift(int(hit)) for hit in np.asarray(hits).reshape(-1)]))
 
 
 def explained_variance(x: Inputs, c: Choices) -> Outputs:

@@ -1,0 +1,28 @@
+# make demo: install, judge the sample PPO and its corrected twin.   make test: install, pass the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+
+$(BIN)/ppocore: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+demo: $(BIN)/ppocore
+	@$(BIN)/ppocore check docs/examples/my_ppo.py; test $$? -eq 1
+	@$(BIN)/ppocore check docs/examples/my_ppo_fixed.py
+
+test: $(BIN)/ppocore
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pytest
+
+lint: $(BIN)/ppocore
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+bench: $(BIN)/ppocore
+	$(BIN)/python tests/benchmarks/start_up.py
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dist build
