@@ -109,9 +109,7 @@ class Doorman:
         self._no_empty_row("action_mask", legal, "legal action")
         return legal
 
-    def actions(
-        self, name: str, value: ArrayLike, axes: str, legal: Bools, used: Bools | None = None
-    ) -> Ints:
+    def actions(self, name: str, value: ArrayLike, axes: str, legal: Bools, used: Bools | None = None) -> Ints:
         """Indices of legal actions, one per row of `legal`; unused entries come back as a legal action."""
         array = self._read(name, value)
         if array.dtype.kind not in "iu":

@@ -228,15 +228,11 @@ def discounted_returns(
     discount = door.number("gamma", gamma, "[0, 1]")
     flat = (len(r), -1)
     returns = np.empty_like(r).reshape(flat)
-    _returns_loop(
-        r.reshape(flat), v_next.reshape(flat), ended.reshape(flat), cut.reshape(flat), discount, returns
-    )
+    _returns_loop(r.reshape(flat), v_next.reshape(flat), ended.reshape(flat), cut.reshape(flat), discount, returns)
     return door.out(returns.reshape(r.shape))
 
 
-def token_gae(
-    rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: float, gae_lambda: float
-) -> GAE:
+def token_gae(rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: float, gae_lambda: float) -> GAE:
     r"""Generalized advantage estimates along the valid tokens of each row.
 
     .. math:: \delta_t = r_t + \gamma V_{t'} - V_t, \qquad A_t = \delta_t + \gamma\lambda A_{t'}

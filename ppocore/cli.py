@@ -78,12 +78,9 @@ def _one_line(error: Exception) -> str:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib import metadata
+        import ppocore
 
-        try:
-            print(f"ppocore {metadata.version('ppocore')}")
-        except metadata.PackageNotFoundError:
-            print("ppocore (from source)")
+        print(f"ppocore {ppocore.__version__}")
         raise typer.Exit
 
 

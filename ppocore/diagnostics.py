@@ -73,9 +73,7 @@ def clip_fraction(
     0.5
     """
     door = Doorman("clip_fraction")
-    valid, (new, old, _) = door.batch(
-        mask, log_prob=log_prob, old_log_prob=old_log_prob, advantages=advantages
-    )
+    valid, (new, old, _) = door.batch(mask, log_prob=log_prob, old_log_prob=old_log_prob, advantages=advantages)
     eps = door.number("clip_eps", clip_eps, "[0, 1]", "Did you pass the upper end 1 + epsilon?")
     with np.errstate(over="ignore", under="ignore"):
         ratios = np.exp(new - old)

@@ -206,9 +206,7 @@ def gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: ArrayLike) -
     s = door.floats("log_std", log_std, "B D", interval=LOG_STD_INTERVAL)
     a = door.floats("actions", actions, "B D")
     log_prob, grad_mean, grad_log_std = gaussian_rows(m, s, a)
-    return GaussianLogProb(
-        door.out(log_prob), door.out(grad_mean), door.out(grad_log_std), door.out(-grad_mean)
-    )
+    return GaussianLogProb(door.out(log_prob), door.out(grad_mean), door.out(grad_log_std), door.out(-grad_mean))
 
 
 def gaussian_entropy(mean: ArrayLike, log_std: ArrayLike) -> GaussianEntropy:

@@ -239,9 +239,7 @@ def categorical_kl(
     )
 
 
-def gaussian_kl(
-    mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, other_log_std: ArrayLike
-) -> GaussianKL:
+def gaussian_kl(mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, other_log_std: ArrayLike) -> GaussianKL:
     r"""KL of two diagonal Gaussians, N(mean, std) against N(other_mean, other_std).
 
     .. math::

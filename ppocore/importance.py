@@ -404,16 +404,12 @@ def log_second_moment_kernel(mean: float, log_std: float, other_mean: float, oth
 
 
 @kernel
-def _second_moments(
-    mean: Floats, log_std: Floats, other_mean: Floats, other_log_std: Floats, moments: Floats
-) -> None:
+def _second_moments(mean: Floats, log_std: Floats, other_mean: Floats, other_log_std: Floats, moments: Floats) -> None:
     for i in range(len(mean)):
         moments[i] = log_second_moment_kernel(mean[i], log_std[i], other_mean[i], other_log_std[i])
 
 
-def _samples(
-    function: str, fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike
-) -> tuple[Doorman, Floats, Floats]:
+def _samples(function: str, fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> tuple[Doorman, Floats, Floats]:
     door = Doorman(function)
     f = door.floats("fx", fx, "n")
     return door, f, door.floats("log_p", log_p, "n") - door.floats("log_q", log_q, "n")

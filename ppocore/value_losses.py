@@ -159,9 +159,7 @@ def squared_error_kernel(value: float, target: float) -> tuple[float, float]:
 
 
 @kernel
-def clipped_value_kernel(
-    value: float, target: float, old_value: float, value_clip_eps: float
-) -> tuple[float, float]:
+def clipped_value_kernel(value: float, target: float, old_value: float, value_clip_eps: float) -> tuple[float, float]:
     """max((V - R)^2, (clipped V - R)^2), and its derivative in V."""
     moved = value - old_value
     if moved > value_clip_eps:

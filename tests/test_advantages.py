@@ -36,9 +36,7 @@ def _literal_gae(rollout: Rollout, gamma: float, gae_lambda: float) -> Any:
 @deterministic
 @given(rollouts(), zero_half_one, zero_half_one, st.sampled_from([np.float32, np.float64]))
 @example(BOTH_FLAGS, 1.0, 1.0, np.float64)
-def test_gae_is_the_literal_sum_exactly(
-    rollout: Rollout, gamma: float, gae_lambda: float, dtype: Any
-) -> None:
+def test_gae_is_the_literal_sum_exactly(rollout: Rollout, gamma: float, gae_lambda: float, dtype: Any) -> None:
     floats = [np.asarray(x, dtype) for x in rollout[:3]]
 
     out = gae(*floats, *rollout[3:], gamma=gamma, gae_lambda=gae_lambda)
@@ -99,9 +97,7 @@ def test_streams_do_not_touch_each_other() -> None:
 
 
 @deterministic
-@given(
-    st.lists(st.tuples(halves, halves, st.booleans()), min_size=1, max_size=6), zero_half_one, zero_half_one
-)
+@given(st.lists(st.tuples(halves, halves, st.booleans()), min_size=1, max_size=6), zero_half_one, zero_half_one)
 def test_token_gae_skips_masked_tokens(row: list[Any], gamma: float, gae_lambda: float) -> None:
     mask = np.array([True] + [entry[2] for entry in row])
     rewards, values = np.array([[1.0] + [entry[i] for entry in row] for i in (0, 1)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optional import require
+from tests.optional import require
 
 from ppocore.conformance import forms, frameworks, signatures
 from ppocore.conformance.calls import answer
@@ -68,7 +68,7 @@ def shares(operation: Operation, module: Any, framework: str, dtype: str, seed: 
 def test_textbook_code_uses_at_most_a_quarter_of_the_budget(name: str, framework: str, dtype: str) -> None:
     if framework != "numpy":
         require(framework)
-    module = importlib.import_module(f"forms.textbook_{framework}")
+    module = importlib.import_module(f"tests.forms.textbook_{framework}")
     for seed in (0, 1):
         found = shares(OPERATIONS[name], module, framework, dtype, seed, 16)
         worst = max(found, key=lambda case: found[case])

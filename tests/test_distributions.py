@@ -123,9 +123,7 @@ def test_squashed_density_integrates_to_one(mean: float, log_std: float) -> None
     u = u[np.abs(u) < 9]
     actions = np.tanh(u)[:, None]
     shape = actions.shape
-    density = np.exp(
-        squashed_gaussian_log_prob(np.full(shape, mean), np.full(shape, log_std), actions).log_prob
-    )
+    density = np.exp(squashed_gaussian_log_prob(np.full(shape, mean), np.full(shape, log_std), actions).log_prob)
 
     total = (density * (1 - np.tanh(u) ** 2)).sum() * (u[1] - u[0])
 
@@ -137,9 +135,7 @@ def test_squashed_entropy_is_minus_the_expected_log_density() -> None:
     mean, log_std = 0.3, -0.7
     nodes, weights = np.polynomial.legendre.leggauss(400)
     shape = (400, 1)
-    log_probs = squashed_gaussian_log_prob(
-        np.full(shape, mean), np.full(shape, log_std), nodes[:, None]
-    ).log_prob
+    log_probs = squashed_gaussian_log_prob(np.full(shape, mean), np.full(shape, log_std), nodes[:, None]).log_prob
 
     expected = -(weights * np.exp(log_probs) * log_probs).sum()
 

@@ -36,16 +36,12 @@ def _exact_kl(p: list[Fraction], q: list[Fraction]) -> float:
 @given(distributions(4), distributions(4))
 def test_categorical_kl_is_the_definition_in_both_directions(p: list[Fraction], q: list[Fraction]) -> None:
     for left, right in ((p, q), (q, p)):
-        assert_within(
-            categorical_kl(_logs(left), _logs(right)).kl[0], _exact_kl(left, right), units=64, scale=1
-        )
+        assert_within(categorical_kl(_logs(left), _logs(right)).kl[0], _exact_kl(left, right), units=64, scale=1)
 
 
 @deterministic
 @given(distributions(5), st.floats(-500, 500))
-def test_categorical_kl_is_zero_for_the_same_policy_and_positive_otherwise(
-    p: list[Fraction], c: float
-) -> None:
+def test_categorical_kl_is_zero_for_the_same_policy_and_positive_otherwise(p: list[Fraction], c: float) -> None:
     logits = _logs(p)
     moved = logits.copy()
     moved[0, 0] += 1e-7
@@ -90,8 +86,7 @@ def test_kl_of_tanh_gaussians_is_that_of_the_gaussians() -> None:
     nodes, weights = np.polynomial.legendre.leggauss(400)
     shape, pairs = (400, 1), ((0.2, -0.8), (-0.1, -0.6))
     log_p, log_q = [
-        squashed_gaussian_log_prob(np.full(shape, m), np.full(shape, s), nodes[:, None]).log_prob
-        for m, s in pairs
+        squashed_gaussian_log_prob(np.full(shape, m), np.full(shape, s), nodes[:, None]).log_prob for m, s in pairs
     ]
 
     expected = (weights * np.exp(log_p) * (log_p - log_q)).sum()
@@ -102,9 +97,7 @@ def test_kl_of_tanh_gaussians_is_that_of_the_gaussians() -> None:
 
 @deterministic
 @given(distributions(4), distributions(4))
-def test_k1_and_k3_expect_kl_and_its_gradient_under_the_old_policy(
-    old: list[Fraction], new: list[Fraction]
-) -> None:
+def test_k1_and_k3_expect_kl_and_its_gradient_under_the_old_policy(old: list[Fraction], new: list[Fraction]) -> None:
     """By enumeration.  Their gradients in the new logits expect new - old; that of k2 does not."""
     p, q = np.array([float(x) for x in old]), np.array([float(x) for x in new])
     score = np.eye(4) - q
@@ -164,3 +157,11 @@ def test_k3_kernel_runs_in_exact_arithmetic() -> None:
         expected += term if n > 1 else 0
 
     assert plain(k3_kernel)(d) == expected
+
+
+def test_categorical_kl_of_nearly_disjoint_policies_is_finite_and_right() -> None:
+    """All of p lies where log q = -800, so KL = 800, though e^800 is no float."""
+    out = categorical_kl([[0.0, -800.0]], [[-800.0, 0.0]])
+
+    assert_within(out.kl[0], 800.0, units=8)
+    np.testing.assert_array_equal(out.grad_other_logits, [[-1, 1]])

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from forms.conventions_table import TABLE, Entry
-from optional import require
+from tests.forms.conventions_table import TABLE, Entry
+from tests.optional import require
 
 import ppocore
 

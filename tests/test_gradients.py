@@ -244,9 +244,7 @@ def _scale(case: Case, gradient: Any) -> float:
 @every_case
 def test_value_is_that_of_the_literal_formula(case: Case) -> None:
     expected = case.formula(_complex_namespace(), *case.inputs.values())
-    assert_within(
-        getattr(_shipped(case), case.value), np.real(expected), units=200, scale=_scale(case, expected)
-    )
+    assert_within(getattr(_shipped(case), case.value), np.real(expected), units=200, scale=_scale(case, expected))
 
 
 @every_case
@@ -288,9 +286,7 @@ def test_gradient_is_the_slope_of_the_shipped_value(case: Case) -> None:
 @every_case
 def test_gradient_is_that_of_torch(case: Case) -> None:
     torch = require("torch")
-    tensors = {
-        name: torch.tensor(value, requires_grad=name in case.wrt) for name, value in case.inputs.items()
-    }
+    tensors = {name: torch.tensor(value, requires_grad=name in case.wrt) for name, value in case.inputs.items()}
 
     def formula(*args: Any) -> Any:
         return case.formula(_torch_namespace(torch), *args)

@@ -199,9 +199,7 @@ def _bits(value: Any) -> bytes:
     return np.where(np.isnan(floats), np.nan, floats).tobytes()
 
 
-@pytest.mark.parametrize(
-    "name", ["k3_kernel", "log_tanh_slope_kernel", "gaussian_kl_kernel", "artanh_kernel"]
-)
+@pytest.mark.parametrize("name", ["k3_kernel", "log_tanh_slope_kernel", "gaussian_kl_kernel", "artanh_kernel"])
 def test_kernels_with_exponentials_differ_from_their_plain_body_by_roundings_only(name: str) -> None:
     """NumPy's vector exp is another function than libm's: a few units, at the scale of the arguments."""
     rng = np.random.default_rng(8)

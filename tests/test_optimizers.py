@@ -23,9 +23,7 @@ ADAM = {"learning_rate": 0.125, "beta1": 0.75, "beta2": 0.5, "eps": 0.25}
     ("kl", "expected"),
     [(0.0, 1), (-0.5, 1), (0.66, 1), (0.67, 2), (1.0, 2), (1.5, 2), (1.51, 4), (1e300, 4)],
 )
-def test_adapt_kl_coef_doubles_above_three_halves_and_halves_below_two_thirds(
-    kl: float, expected: int
-) -> None:
+def test_adapt_kl_coef_doubles_above_three_halves_and_halves_below_two_thirds(kl: float, expected: int) -> None:
     assert adapt_kl_coef(2.0, kl, 1.0) == expected
 
 
@@ -81,8 +79,7 @@ def test_running_moments_are_those_of_all_rows(batches: list[Any]) -> None:
     rows = [[Fraction(x) for x in row] for batch in batches for row in batch]
     mean = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
     var = [
-        sum((x - m) ** 2 for x in column) / len(rows)
-        for column, m in zip(zip(*rows, strict=True), mean, strict=True)
+        sum((x - m) ** 2 for x in column) / len(rows) for column, m in zip(zip(*rows, strict=True), mean, strict=True)
     ]
 
     at_once = running_moments(batches)

@@ -26,9 +26,7 @@ def test_value_losses_on_the_example_that_no_two_forms_agree_on() -> None:
 @deterministic
 @given(halves, halves, halves, halves.map(abs))
 @example(2.0, 3.0, 0.0, 1.0)
-def test_clipped_value_kernel_is_the_larger_error_and_its_slope(
-    v: float, r: float, old: float, eps: float
-) -> None:
+def test_clipped_value_kernel_is_the_larger_error_and_its_slope(v: float, r: float, old: float, eps: float) -> None:
     """Over the rationals.  Where both errors are equal outside the band, either one-sided slope would do."""
     value, target, before, width = map(Fraction, (v, r, old, eps))
     clipped = before + min(max(value - before, -width), width)
@@ -49,9 +47,7 @@ def test_clip_at_its_very_edge_is_the_plain_error() -> None:
     np.testing.assert_array_equal(out.grad_values, [-7, -9])
 
 
-@pytest.mark.parametrize(
-    "loss", [value_loss, lambda v, r, **k: clipped_value_loss(v, r, v, value_clip_eps=1, **k)]
-)
+@pytest.mark.parametrize("loss", [value_loss, lambda v, r, **k: clipped_value_loss(v, r, v, value_clip_eps=1, **k)])
 def test_masked_slots_do_not_count(loss: Any) -> None:
     nan = float("nan")
 

@@ -169,9 +169,8 @@ class Judge:
         slugs = []
         if any(answer.mutated for _, answer in self.answered):
             slugs.append("mutates-input")
-        if explained and self.poisoned:
-            if any(self.leaks(formula, choices) for formula in self.formulas):
-                slugs.append("nan-leak")
+        if explained and self.poisoned and any(self.leaks(formula, choices) for formula in self.formulas):
+            slugs.append("nan-leak")
         return tuple(f"{self.operation.name}/{slug}" for slug in slugs)
 
 

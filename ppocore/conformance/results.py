@@ -46,12 +46,8 @@ def _judge(
 ) -> tuple[Status, str, Mismatch | None]:
     if unjudged:
         return "skip", f"inputs of this rank are not taken: {answer.message}", None
-    if question.case.level == "reject":
-        return _judge_refusal(answer)
-    if question.case.level == "edge" and answer.outcome == "raised":
-        return "pass", f"refused: {answer.message}", None
-    if answer.outcome != "ok":
-        return "error", answer.message or answer.outcome, None
+    if question.case.level == "reject" or answer.outcome != "ok":
+        return _judge_refusal(question, answer)
     if answer.mutated:
         return "fail", f"the call changed its input {', '.join(answer.mutated)}", None
     if choices["reduction"] == "trajectory" and np.ndim(question.inputs["log_prob"]) == 1:
@@ -63,8 +59,9 @@ def _judge(
     return "fail", mismatch.message, mismatch
 
 
-def _judge_refusal(answer: Answer) -> tuple[Status, str, Mismatch | None]:
-    if answer.outcome == "raised":
+def _judge_refusal(question: Question, answer: Answer) -> tuple[Status, str, Mismatch | None]:
+    """Bad input must be refused, input at the edge may be; anything else must be answered."""
+    if answer.outcome == "raised" and question.case.level in ("edge", "reject"):
         return "pass", f"refused: {answer.message}", None
     if answer.outcome == "ok":
         return "fail", "bad input is answered, not refused", None

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+import ppocore
 from ppocore.conformance import expected as expectations
 from ppocore.conformance.adapters import BadAdapter, Description
 from ppocore.conformance.callees import Callee, open_callee
@@ -85,14 +86,6 @@ class Run:
 
 Progress = Callable[[str, int, int], None]
 """Told the operation, how many of its cases are done, and how many there are."""
-
-
-def version() -> str:
-    """The version of this package, and so of the suite."""
-    try:
-        return metadata.version("ppocore")
-    except metadata.PackageNotFoundError:
-        return "0+source"
 
 
 def run(
@@ -248,7 +241,7 @@ def _header(callee: Callee, options: Options, declared: Declared) -> dict[str, A
     """The settings in force."""
     description = callee.description
     return {
-        "suite": version(), "adapter": callee.label, "name": description.name, "version": description.version,
+        "suite": ppocore.__version__, "adapter": callee.label, "name": description.name, "version": description.version,
         "framework": description.framework, "dtype": description.dtype, "conventions": dict(declared),
         "operations": list(description.operations), "seed": options.seed, "examples": options.examples,
         "strict": options.strict, "only": options.only, "timeout": options.timeout,

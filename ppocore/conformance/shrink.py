@@ -106,7 +106,7 @@ def _rounder(question: Question) -> Iterator[Mapping[str, Any]]:
 KEPT = ("actions", "second_moment", "grads")
 
 
-def _together(inputs: Mapping[str, Any], name: str, step: float, rounded: Any) -> Mapping[str, Any]:
+def _together(inputs: Mapping[str, Any], name: str, step: float, rounded: Any) -> dict[str, Any]:
     """values, next_values and last_values hold the same numbers: round them alike."""
     linked = ("values", "next_values", "last_values")
     if name not in linked or "next_values" not in inputs:

@@ -22,6 +22,7 @@ CONVENTIONS = {"gae_recursion": "brax", "truncation": "mask"}
 NO_CLIPPING = 1e30
 
 
+@jax.jit
 def gae(rewards, values, last_values, terminated, truncated, gamma, gae_lambda):
     targets, advantages = losses.compute_gae(
         truncated.astype(values.dtype),
@@ -122,14 +123,17 @@ def policy_loss(log_prob, old_log_prob, advantages, clip_eps, normalize=False):
     )
 
 
+@jax.jit
 def clip_loss(log_prob, old_log_prob, advantages, clip_eps):
     return policy_loss(log_prob, old_log_prob, advantages, clip_eps)
 
 
+@jax.jit
 def surrogate_loss(log_prob, old_log_prob, advantages):
     return policy_loss(log_prob, old_log_prob, advantages, NO_CLIPPING)
 
 
+@jax.jit
 def normalize_advantages(advantages):
     """At ratio 1 the gradient of the loss is minus the normalised advantage over the number of rows."""
     zeros = jnp.zeros_like(advantages)
@@ -137,10 +141,12 @@ def normalize_advantages(advantages):
     return gradient * -len(advantages)
 
 
+@jax.jit
 def value_loss(values, returns):
     return clipped_value_loss(values, None, returns, None)
 
 
+@jax.jit
 def clipped_value_loss(values, old_values, returns, value_clip_eps):
     zeros = jnp.zeros_like(values)
     return one_loss(
@@ -155,6 +161,7 @@ def clipped_value_loss(values, old_values, returns, value_clip_eps):
     )
 
 
+@jax.jit
 def running_moments(batches):
     state = running_statistics.init_state(jax.ShapeDtypeStruct(batches[0].shape[1:], batches[0].dtype))
     for batch in batches:

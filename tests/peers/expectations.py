@@ -6,6 +6,8 @@ field/conventions.md). An operation that an adapter offers and that is not liste
 conform.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,10 +68,7 @@ BINDING = "Counts a clip only where it takes effect. [C 4.5, P 3]"
 CLIP_ONLY = "The squared error of the clipped value alone, no maximum. [C 4.4]"
 LEAKS = "The unused entry is multiplied by zero, which leaves a NaN. [P 1: exact on finite inputs]"
 SINGLE = "A step in between is float32, whatever comes in. [P 4]"
-COUNTED = "The fraction is the mean of a float32 tensor."
-PRETENDS = (
-    "Starts from mean 0, variance 1 and a count that is not zero: the made-up batch stays in the result."
-)
+PRETENDS = "Starts from mean 0, variance 1 and a count that is not zero: the made-up batch stays in the result."
 
 PEERS: dict[str, Peer] = {
     "brax_float64": Peer(
@@ -84,7 +83,21 @@ PEERS: dict[str, Peer] = {
             "clipped_value_loss": free(HALF, value_loss_scale="half"),
         },
     ),
-    "gymnasium_float64": Peer("gymnasium", {"running_moments": unnamed(PRETENDS)}),
+    "gymnasium_float64": Peer("gymnasium", {"running_moments": mistake("pseudo-observation", because=PRETENDS)}),
+    "openrlhf_clean": Peer(
+        "openrlhf",
+        {
+            "token_gae": declared(
+                "Masked tokens are steps of value and reward 0. [P 2.7, C 4.1]", token_mask="multiply"
+            ),
+            "normalize_advantages": free(
+                "Variance by n, floored at 1e-8: the deviation at 1e-4. [C 4.3]", std_eps="floor:1e-4"
+            ),
+            "clip_loss": declared("Log-ratios are clamped to [-20, 20]. [P 2.12]", log_ratio_clamp="20"),
+            "value_loss": free(HALF, value_loss_scale="half"),
+            "clipped_value_loss": free(HALF, value_loss_scale="half"),
+        },
+    ),
     "openrlhf_float32": Peer(
         "openrlhf",
         {
@@ -100,12 +113,15 @@ PEERS: dict[str, Peer] = {
             ),
             "kl_k1": mistake(
                 "nan-leak",
-                because="Every estimate is clamped to [-10, 10], here the log-ratio itself. [P 2.12] "
-                + LEAKS,
+                because="Every estimate is clamped to [-10, 10], here the log-ratio itself. [P 2.12] " + LEAKS,
                 log_ratio_clamp="10",
             ),
-            "kl_k2": unnamed("Every estimate is clamped to [-10, 10] after it is formed. [P 2.12, C 4.3]"),
-            "kl_k3": unnamed("Every estimate is clamped to [-10, 10] after it is formed. [P 2.12, C 4.3]"),
+            "kl_k2": unnamed("Every estimate is clamped to [-10, 10]. [P 2.12, C 4.3] " + LEAKS),
+            "kl_k3": mistake(
+                "clamped",
+                "nan-leak",
+                because="Every estimate is clamped to [-10, 10]. [P 2.12, C 4.3] " + LEAKS,
+            ),
             "clip_loss": mistake(
                 "nan-leak",
                 because="Log-ratios are clamped to [-20, 20]. [P 2.12] " + LEAKS,
@@ -120,11 +136,7 @@ PEERS: dict[str, Peer] = {
     ),
     "rejax_float32": Peer(
         "rejax",
-        {
-            "gae": undeclared(
-                "One flag for both ends, and it cuts everything. [C 4.1, P 2.11]", truncation="terminal"
-            )
-        },
+        {"gae": undeclared("One flag for both ends, and it cuts everything. [C 4.1, P 2.11]", truncation="terminal")},
     ),
     "rlax_float32": Peer(
         "rlax",
@@ -143,18 +155,16 @@ PEERS: dict[str, Peer] = {
     "rllib_float32": Peer(
         "ray.rllib",
         {
-            "gae": mistake(
-                "nan-leak", because="The value after a terminal step is multiplied by 0. " + LEAKS
-            ),
+            "gae": mistake("nan-leak", because="The value after a terminal step is multiplied by 0. " + LEAKS),
             "normalize_advantages": unnamed("The extra row of the episode is standardised along. [P 2.4]"),
-            "adapt_kl_coef": undeclared(
-                "x1.5 above twice the target, x0.5 below half of it. [C 4.5]", kl_rule="rllib"
-            ),
+            "adapt_kl_coef": undeclared("x1.5 above twice the target, x0.5 below half of it. [C 4.5]", kl_rule="rllib"),
             "clipped_value_loss": undeclared(
                 "The squared error is limited, not the step. [C 4.4]", value_clip="error_clamp"
             ),
-            "explained_variance": unnamed(
-                "Never below -1: the number is cut off there. (And 1e-6 in the denominator.)"
+            "explained_variance": mistake(
+                "floored-at-minus-one",
+                because="Never below -1: the number is cut off there. (And 1e-6 in the denominator.)",
+                explained_variance="var+E",
             ),
         },
     ),
@@ -189,16 +199,16 @@ PEERS: dict[str, Peer] = {
             ),
             "normalize_advantages": free(BESSEL, advantage_std="ddof1"),
             "clipped_value_loss": undeclared(CLIP_ONLY, value_clip="clipped_only"),
-            "running_moments": unnamed(
-                "Sample variances are merged as if they were divided by n. " + PRETENDS
-            ),
+            "running_moments": unnamed("Sample variances are merged as if they were divided by n. " + PRETENDS),
         },
     ),
     "skrl_time_limits": Peer(
         "skrl",
         {
-            "gae": unnamed(
-                "A step with both flags is bootstrapped, by multiplication. [P 2.2]"
+            "gae": mistake(
+                "truncation-overrides-termination",
+                "nan-leak",
+                because="A step with both flags is bootstrapped, by multiplication. [P 2.2]",
             )
         },
     ),
@@ -208,7 +218,7 @@ PEERS: dict[str, Peer] = {
         {
             "normalize_advantages": free(BESSEL, advantage_std="ddof1"),
             "clipped_value_loss": undeclared(CLIP_ONLY, value_clip="clipped_only"),
-            "running_moments": unnamed(PRETENDS),
+            "running_moments": mistake("pseudo-observation", because=PRETENDS),
         },
     ),
     "stable_baselines3_float64": Peer(
@@ -216,10 +226,12 @@ PEERS: dict[str, Peer] = {
         {
             "normalize_advantages": free(BESSEL, advantage_std="ddof1"),
             "clipped_value_loss": declared(CLIP_ONLY, value_clip="clipped_only"),
-            "squashed_gaussian_log_prob": unnamed("1e-6 is added inside the logarithm of 1 - a^2. [C 4.5]"),
-            "clip_fraction": mistake("reduced-precision", because=COUNTED),
+            "squashed_gaussian_log_prob": mistake(
+                "epsilon-in-jacobian", because="1e-6 is added inside the logarithm of 1 - a^2. [C 4.5]"
+            ),
         },
     ),
+    "tianshou_clean": Peer("tianshou"),
     "tianshou_float32": Peer(
         "tianshou",
         {
@@ -241,21 +253,13 @@ PEERS: dict[str, Peer] = {
             "ppo_loss": mistake("reduced-precision", because="The ratio is made float32. [P 2.12]"),
         },
     ),
-    "torch_float32": Peer(
-        "torch", {"clip_grad_norm": free("1e-6 is added to the norm.", grad_norm_eps="1e-6")}
-    ),
-    "torch_float64": Peer(
-        "torch", {"clip_grad_norm": free("1e-6 is added to the norm.", grad_norm_eps="1e-6")}
-    ),
+    "torch_float32": Peer("torch", {"clip_grad_norm": free("1e-6 is added to the norm.", grad_norm_eps="1e-6")}),
+    "torch_float64": Peer("torch", {"clip_grad_norm": free("1e-6 is added to the norm.", grad_norm_eps="1e-6")}),
     "torchrl_clean": Peer(
         "torchrl",
         {
-            "normalize_advantages": free(
-                BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"
-            ),
-            "explained_variance": free(
-                "The spacing of the type is added to the variance.", explained_variance="var+E"
-            ),
+            "normalize_advantages": free(BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"),
+            "explained_variance": free("The spacing of the type is added to the variance.", explained_variance="var+E"),
         },
     ),
     "torchrl_float32": Peer(
@@ -264,15 +268,11 @@ PEERS: dict[str, Peer] = {
             "td_errors": mistake("nan-leak", because=LEAKS),
             "gae": mistake("nan-leak", because=LEAKS),
             "discounted_returns": mistake("nan-leak", because=LEAKS),
-            "normalize_advantages": free(
-                BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"
-            ),
+            "normalize_advantages": free(BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"),
             "kl_penalty_loss": unnamed(
                 "The coefficient is changed in place before the gradient is taken. [FINDINGS 1]"
             ),
-            "explained_variance": free(
-                "The spacing of the type is added to the variance.", explained_variance="var+E"
-            ),
+            "explained_variance": free("The spacing of the type is added to the variance.", explained_variance="var+E"),
         },
     ),
     "torchrl_float64": Peer(
@@ -281,29 +281,19 @@ PEERS: dict[str, Peer] = {
             "td_errors": mistake(
                 "nan-leak", "reduced-precision", because="gamma times an int tensor is float32. [P 2.3]"
             ),
-            "gae": mistake(
-                "nan-leak", "reduced-precision", because="gamma times an int tensor is float32. [P 2.3]"
-            ),
+            "gae": mistake("nan-leak", "reduced-precision", because="gamma times an int tensor is float32. [P 2.3]"),
             "discounted_returns": mistake("nan-leak", because=LEAKS),
-            "normalize_advantages": free(
-                BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"
-            ),
-            "adapt_kl_coef": mistake(
-                "reduced-precision", because="The coefficient is a float32 buffer. [P 2.3]"
-            ),
+            "normalize_advantages": free(BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"),
+            "adapt_kl_coef": mistake("reduced-precision", because="The coefficient is a float32 buffer. [P 2.3]"),
             "clip_loss": mistake("reduced-precision", because="The clip bounds are float32 buffers. [P 2.3]"),
-            "clipped_value_loss": mistake(
-                "reduced-precision", because="The clip bound is a float32 buffer. [P 2.3]"
-            ),
+            "clipped_value_loss": mistake("reduced-precision", because="The clip bound is a float32 buffer. [P 2.3]"),
             "ppo_loss": mistake(
                 "reduced-precision", because="Clip bounds and coefficients are float32 buffers. [P 2.3]"
             ),
             "kl_penalty_loss": unnamed(
                 "The coefficient is changed in place before the gradient is taken. [FINDINGS 1]"
             ),
-            "explained_variance": free(
-                "The spacing of the type is added to the variance.", explained_variance="var+E"
-            ),
+            "explained_variance": free("The spacing of the type is added to the variance.", explained_variance="var+E"),
         },
     ),
     "torchrl_vectorized": Peer(
@@ -327,12 +317,17 @@ PEERS: dict[str, Peer] = {
             "masked_mean": mistake("nan-leak", because=LEAKS),
             "sequence_mean": mistake("nan-leak", because=LEAKS),
             "sequence_sum_mean": mistake("nan-leak", because=LEAKS),
-            "clip_fraction": mistake(
-                "reduced-precision", because=BINDING + " " + COUNTED, clip_fraction="binding"
-            ),
+            "clip_fraction": free(BINDING, clip_fraction="binding"),
         },
     ),
-    "trl_grpo": Peer("trl", {"clip_loss": unnamed("A mean over sequences of token means. [C 4.3] " + LEAKS)}),
+    "trl_grpo": Peer(
+        "trl",
+        {
+            "clip_loss": mistake(
+                "mean-of-row-means", "nan-leak", because="A mean over sequences of token means. [C 4.3] " + LEAKS
+            )
+        },
+    ),
     "verl_float32": Peer(
         "verl",
         {
@@ -363,15 +358,15 @@ PEERS: dict[str, Peer] = {
                 advantage_std="ddof1",
                 std_eps="inside:1e-8",
             ),
-            "kl_k3": unnamed("The log-ratio is clamped to [-20, 20], the estimate to [-10, 10]. [P 2.12]"),
+            "kl_k3": mistake(
+                "clamped", because="The log-ratio is clamped to [-20, 20], the estimate to [-10, 10]. [P 2.12]"
+            ),
             "clip_loss": undeclared(
                 "Clips twice by default, with 3; log-ratios are clamped to [-20, 20]. [P 1, P 2.12, C 4.3]",
                 log_ratio_clamp="20",
                 dual_clip="3",
             ),
-            "clip_fraction": mistake(
-                "reduced-precision", because=BINDING + " " + COUNTED, clip_fraction="binding"
-            ),
+            "clip_fraction": free(BINDING, clip_fraction="binding"),
             "clipped_value_loss": free(HALF, value_loss_scale="half"),
             "sequence_mean": mistake("nan-leak", because=LEAKS),
             "sequence_sum_mean": mistake("nan-leak", because=LEAKS),

@@ -7,6 +7,7 @@ values, so the losses themselves cannot be judged.)
 from importlib.metadata import version
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 from rejax.algos.ppo import PPO, AdvantageMinibatch, Trajectory
 
@@ -16,6 +17,7 @@ FRAMEWORK = "jax"
 DTYPE = "float32"
 
 
+@jax.jit
 def gae(rewards, values, last_values, terminated, truncated, gamma, gae_lambda):
     settings = SimpleNamespace(gamma=gamma, gae_lambda=gae_lambda)
     trajectories = Trajectory(
@@ -24,6 +26,7 @@ def gae(rewards, values, last_values, terminated, truncated, gamma, gae_lambda):
     return PPO.calculate_gae(settings, trajectories, last_values)
 
 
+@jax.jit
 def normalize_advantages(advantages):
     """At ratio 1 the gradient of the loss is minus the normalised advantage over the number of rows."""
     zeros = jnp.zeros_like(advantages)

@@ -62,9 +62,7 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
         columns["truncateds"].append(ends & (not terminal))
         real.append(torch.arange(length + 1) < length)
     flat = {name: torch.cat(pieces).numpy() for name, pieces in columns.items()}
-    targets = torch.from_numpy(compute_value_targets(**flat, gamma=gamma, lambda_=gae_lambda))[
-        torch.cat(real)
-    ]
+    targets = torch.from_numpy(compute_value_targets(**flat, gamma=gamma, lambda_=gae_lambda))[torch.cat(real)]
     returns = targets.reshape(rewards.T.shape).T
     return returns - values, returns
 
@@ -167,9 +165,7 @@ def loss(
     )
     learner = SimpleNamespace(
         module={DEFAULT_MODULE_ID: SimpleNamespace(unwrapped=lambda: module)},
-        entropy_coeff_schedulers_per_module={
-            DEFAULT_MODULE_ID: SimpleNamespace(get_current_value=lambda: ent_coef)
-        },
+        entropy_coeff_schedulers_per_module={DEFAULT_MODULE_ID: SimpleNamespace(get_current_value=lambda: ent_coef)},
         curr_kl_coeffs_per_module={DEFAULT_MODULE_ID: kl_coef},
         metrics=SimpleNamespace(log_dict=lambda *_, **__: None),
     )
@@ -237,9 +233,7 @@ def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_
 
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
     old_log_prob = TorchCategorical.from_logits(old_logits).logp(actions)
-    return loss(
-        TorchCategorical, logits, old_logits, actions, old_log_prob, advantages=advantages, kl_coef=kl_coef
-    )
+    return loss(TorchCategorical, logits, old_logits, actions, old_log_prob, advantages=advantages, kl_coef=kl_coef)
 
 
 def adapt_kl_coef(kl_coef, kl, target_kl):

@@ -114,9 +114,7 @@ def normalize_advantages(advantages):
     """A rollout of rewards alone (gamma 0, values 0), normalised as a whole."""
     rewards = advantages[:, None]
     zeros, never = torch.zeros_like(rewards), torch.zeros_like(rewards, dtype=torch.bool)
-    normalized, _ = rollout(
-        rewards, zeros, zeros[0], never, never, 0.0, 0.0, normalize_advantage_per_mini_batch=False
-    )
+    normalized, _ = rollout(rewards, zeros, zeros[0], never, never, 0.0, 0.0, normalize_advantage_per_mini_batch=False)
     return normalized[:, 0]
 
 

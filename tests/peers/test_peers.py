@@ -4,6 +4,8 @@ Each adapter is judged once, by `ppocore check` in a process of its own, two at 
 installed skips its adapters, or fails them if PPOCORE_REQUIRE_ALL=1.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import json
 import os
@@ -50,9 +52,7 @@ def judge(adapter, report):
 def judged(request, tmp_path_factory):
     """The running judgements of all adapters that this session asks for and that are installed."""
     folder = tmp_path_factory.mktemp("peers")
-    wanted = {
-        item.callspec.params["adapter"] for item in request.session.items if "judged" in item.fixturenames
-    }
+    wanted = {item.callspec.params["adapter"] for item in request.session.items if "judged" in item.fixturenames}
     with ThreadPoolExecutor(max_workers=2) as pool:
         yield {
             adapter: pool.submit(judge, adapter, folder / f"{adapter}.jsonl")
@@ -83,9 +83,7 @@ def disagreements(operation, got, expected: Expected):
     if expected.mistakes is not None:
         names = got["conventions"].keys() | expected.conventions.keys()
         for name in sorted(names):
-            there, wanted = (
-                values.get(name, "default") for values in (got["conventions"], expected.conventions)
-            )
+            there, wanted = (values.get(name, "default") for values in (got["conventions"], expected.conventions))
             if not same_value(there, wanted):
                 yield f"{name} is {there}, expected {wanted}"
     if expected.verdict == "conforms-under" and got["declared"] != expected.declared:
@@ -109,8 +107,7 @@ def test_the_gate_says_what_is_known_of_the_package(adapter, judged: dict[str, F
     for operation, got in offered.items():
         expected = peer.differs.get(operation, CONFORMS)
         messages += [
-            f"  {operation}: {text}\n      ({expected.because})"
-            for text in disagreements(operation, got, expected)
+            f"  {operation}: {text}\n      ({expected.because})" for text in disagreements(operation, got, expected)
         ]
     assert not messages, f"{peer.requires} as called by {adapter}.py:\n" + "\n".join(messages)
     assert status == (0 if all(line["green"] for line in offered.values()) else 1)

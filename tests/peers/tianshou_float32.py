@@ -29,9 +29,7 @@ NO_CLIPPING = 1e30
 def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
     steps, envs = rewards.shape
     rewards, terminated, truncated = (x.numpy().T.ravel() for x in (rewards, terminated, truncated))
-    buffer = SimpleNamespace(
-        terminated=terminated, unfinished_index=lambda: np.arange(1, envs + 1) * steps - 1
-    )
+    buffer = SimpleNamespace(terminated=terminated, unfinished_index=lambda: np.arange(1, envs + 1) * steps - 1)
     returns, advantages = Algorithm.compute_episodic_return(
         Batch(rew=rewards, terminated=terminated, truncated=truncated),
         buffer,
@@ -109,9 +107,7 @@ def loss(
 
 
 def clip_loss(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None):
-    return loss(
-        log_prob, old_log_prob=old_log_prob, advantages=advantages, clip_eps=clip_eps, dual_clip=dual_clip
-    )
+    return loss(log_prob, old_log_prob=old_log_prob, advantages=advantages, clip_eps=clip_eps, dual_clip=dual_clip)
 
 
 def surrogate_loss(log_prob, old_log_prob, advantages):

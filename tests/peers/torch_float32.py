@@ -40,9 +40,7 @@ def gaussian_kl(mean, log_std, other_mean, other_log_std):
 
 
 def squashed_gaussian_log_prob(mean, log_std, actions):
-    return distributions.TransformedDistribution(
-        normal(mean, log_std), distributions.TanhTransform()
-    ).log_prob(actions)
+    return distributions.TransformedDistribution(normal(mean, log_std), distributions.TanhTransform()).log_prob(actions)
 
 
 def clip_grad_norm(grads, max_norm):

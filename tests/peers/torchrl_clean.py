@@ -30,6 +30,4 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
 
 
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
-    return torchrl_float32.kl_penalty(
-        logits, old_logits, actions, advantages, kl_coef, increment=1.0, decrement=1.0
-    )
+    return torchrl_float32.kl_penalty(logits, old_logits, actions, advantages, kl_coef, increment=1.0, decrement=1.0)

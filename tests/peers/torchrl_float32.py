@@ -33,9 +33,7 @@ def steps(tensor):
 
 
 def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
-    rewards, values, next_values, terminated, truncated = sequences(
-        rewards, values, next_values, terminated, truncated
-    )
+    rewards, values, next_values, terminated, truncated = sequences(rewards, values, next_values, terminated, truncated)
     advantages, returns = functional.generalized_advantage_estimate(
         gamma, gae_lambda, values, next_values, rewards, terminated | truncated, terminated
     )
@@ -43,21 +41,15 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
 
 
 def td_errors(rewards, values, next_values, terminated, truncated, gamma):
-    rewards, values, next_values, terminated, truncated = sequences(
-        rewards, values, next_values, terminated, truncated
-    )
+    rewards, values, next_values, terminated, truncated = sequences(rewards, values, next_values, terminated, truncated)
     return steps(
-        functional.td0_advantage_estimate(
-            gamma, values, next_values, rewards, terminated | truncated, terminated
-        )
+        functional.td0_advantage_estimate(gamma, values, next_values, rewards, terminated | truncated, terminated)
     )
 
 
 def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     rewards, next_values, terminated, truncated = sequences(rewards, next_values, terminated, truncated)
-    return steps(
-        functional.td1_return_estimate(gamma, next_values, rewards, terminated | truncated, terminated)
-    )
+    return steps(functional.td1_return_estimate(gamma, next_values, rewards, terminated | truncated, terminated))
 
 
 # --- loss modules ---
@@ -81,9 +73,7 @@ class Given(distributions.Distribution):
 
 def actor(distribution, *inputs):
     copies = [f"given_{name}" for name in inputs]
-    network = TensorDictModule(
-        lambda *tensors: tensors if len(tensors) > 1 else tensors[0], [*inputs], copies
-    )
+    network = TensorDictModule(lambda *tensors: tensors if len(tensors) > 1 else tensors[0], [*inputs], copies)
     policy = ProbabilisticTensorDictModule(
         dict(zip(inputs, copies, strict=True)),
         ["action"],
@@ -97,9 +87,7 @@ def critic():
     return TensorDictModule(lambda values: values, ["values"], ["state_value"])
 
 
-def batch(
-    log_prob, *, old_log_prob=None, advantages=None, values=None, returns=None, old_values=None, entropy=None
-):
+def batch(log_prob, *, old_log_prob=None, advantages=None, values=None, returns=None, old_values=None, entropy=None):
     def column(tensor):
         return torch.zeros_like(log_prob)[..., None] if tensor is None else tensor[..., None]
 
@@ -228,9 +216,7 @@ def kl_k1(log_prob, old_log_prob):
 
 
 def clip_fraction(log_prob, old_log_prob, advantages, clip_eps):
-    return clip_module(batch(log_prob, old_log_prob=old_log_prob, advantages=advantages), clip_eps)[
-        "clip_fraction"
-    ]
+    return clip_module(batch(log_prob, old_log_prob=old_log_prob, advantages=advantages), clip_eps)["clip_fraction"]
 
 
 def effective_sample_size(log_weights):

@@ -12,9 +12,7 @@ NAME = "torchrl, float32, vectorised estimators"
 
 def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
     next_values = next_values.masked_fill(terminated, 0.0)
-    rewards, values, next_values, terminated, truncated = sequences(
-        rewards, values, next_values, terminated, truncated
-    )
+    rewards, values, next_values, terminated, truncated = sequences(rewards, values, next_values, terminated, truncated)
     advantages, returns = functional.vec_generalized_advantage_estimate(
         gamma, gae_lambda, values, next_values, rewards, terminated | truncated, terminated
     )
@@ -24,6 +22,4 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
 def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     next_values = next_values.masked_fill(terminated, 0.0)
     rewards, next_values, terminated, truncated = sequences(rewards, next_values, terminated, truncated)
-    return steps(
-        functional.vec_td1_return_estimate(gamma, next_values, rewards, terminated | truncated, terminated)
-    )
+    return steps(functional.vec_td1_return_estimate(gamma, next_values, rewards, terminated | truncated, terminated))

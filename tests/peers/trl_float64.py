@@ -35,10 +35,7 @@ def loss(
     """The loss of one batch and its metrics. "bnpo" divides by the number of valid tokens, "grpo" row by
     row.
     """
-    rows = [
-        None if x is None else x if x.ndim == 2 else x[None]
-        for x in (log_prob, old_log_prob, advantages, mask)
-    ]
+    rows = [None if x is None else x if x.ndim == 2 else x[None] for x in (log_prob, old_log_prob, advantages, mask)]
     log_prob, old_log_prob, advantages, mask = rows
     mask = torch.ones_like(log_prob, dtype=torch.int64) if mask is None else mask.long()
     trainer = SimpleNamespace(
@@ -77,16 +74,12 @@ def loss(
 
 
 def clip_loss(log_prob, old_log_prob, advantages, clip_eps_low, clip_eps_high, mask=None):
-    value, _ = loss(
-        log_prob, old_log_prob, advantages, mask, clip_eps_low=clip_eps_low, clip_eps_high=clip_eps_high
-    )
+    value, _ = loss(log_prob, old_log_prob, advantages, mask, clip_eps_low=clip_eps_low, clip_eps_high=clip_eps_high)
     return value
 
 
 def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
-    value, _ = loss(
-        log_prob, old_log_prob, advantages, mask, clip_eps_low=NO_CLIPPING, clip_eps_high=NO_CLIPPING
-    )
+    value, _ = loss(log_prob, old_log_prob, advantages, mask, clip_eps_low=NO_CLIPPING, clip_eps_high=NO_CLIPPING)
     return value
 
 

@@ -26,9 +26,7 @@ CONVENTIONS = {"log_ratio_clamp": 20}
 NO_DUAL_CLIP = 1e30
 
 
-def clip_loss(
-    log_prob, old_log_prob, advantages, clip_eps_low, clip_eps_high, mask=None, dual_clip=NO_DUAL_CLIP
-):
+def clip_loss(log_prob, old_log_prob, advantages, clip_eps_low, clip_eps_high, mask=None, dual_clip=NO_DUAL_CLIP):
     loss, _ = verl_float64.policy_loss(
         log_prob, old_log_prob, advantages, mask, clip_eps_low, clip_eps_high, clip_ratio_c=dual_clip
     )

@@ -36,10 +36,10 @@ def _policy(make: Maker) -> Iterator[Case]:
     for name, a in (("positive", up), ("negative", down), ("mixed", wave), ("mixed-reversed", wave[::-1].copy())):
         yield put(f"sides/{name}", "Ratios below, inside and above the band.", ratios(SIDES, -1.5) | {"advantages": a},
                   level="gradients")
-    for d in (-0.5, 0.0, 0.125, 0.5, 2.0):
-        for a in (2.0, -2.0):
-            yield put(f"one/{d:g}/{a:g}", f"One sample: log-ratio {d:g}, advantage {a:g}.",
-                      ratios(np.array([d]), -1.0) | {"advantages": np.array([a])})
+    for log_ratio in (-0.5, 0.0, 0.125, 0.5, 2.0):
+        for one in (2.0, -2.0):
+            yield put(f"one/{log_ratio:g}/{one:g}", f"One sample: log-ratio {log_ratio:g}, advantage {one:g}.",
+                      ratios(np.array([log_ratio]), -1.0) | {"advantages": np.array([one])})
     for name, (says, d) in FAR.items():
         yield put(name, says, ratios(d) | {"advantages": np.array([1.0, -2.0, 1.0])[:d.size]})
         yield put(f"{name}-negative", says, ratios(d) | {"advantages": -np.array([1.0, -2.0, 1.0])[:d.size]})
@@ -72,14 +72,15 @@ def _policy(make: Maker) -> Iterator[Case]:
 def _bands(make: Maker, put: Any) -> Iterator[Case]:
     """Bands of several widths, asymmetric ones, dual clip, and the edges themselves."""
     wave = np.array([1.0, -2.0, 0.5, 3.0, -1.0, 2.0, -0.25, 1.5])
-    for eps in (0.1, 0.3, 0.5):
+    for eps in (0.1, 0.3, 0.45):
         yield put(f"eps/{eps:g}", f"clip_eps = {eps:g}.", ratios(SIDES, -1.0) | {"advantages": wave}, eps)
     for low, high in ((0.2, 0.3), (0.3, 0.1)):
         for sign in (1.0, -1.0):
             yield put(f"asymmetric/{low:g}-{high:g}/{sign:g}", "Lower and upper edge differ.",
                       ratios(np.array([-0.5, -0.3, -0.15, 0.0, 0.12, 0.2, 0.5, 2.0]))
                       | {"advantages": sign * np.ones(8)}, (low, high))
-    far = np.array([-2.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+    # None is 2 or 3, lest a log-ratio or a log-probability that is taken for the ratio sits on the bound.
+    far = np.array([-2.0, -0.5, 0.0, 0.5, 1.0, 1.375, 2.25, 3.5])
     for c in (2.0, 3.0):
         for name, a in (("positive", np.ones(8)), ("negative", -np.ones(8)), ("mixed", wave)):
             yield put(f"dual-clip/{c:g}/{name}", f"dual_clip = {c:g}.", ratios(far) | {"advantages": a}, 0.2, c,
@@ -132,9 +133,10 @@ def _kl_penalty(make: Maker) -> Iterator[Case]:
                   level="gradients")
     yield put("kl-only", "Advantages of 0: only the KL term is left.", logits(rng, (4, 3)), logits(rng, (4, 3)), 1.0,
               advantages=np.zeros(4), level="gradients")
-    yield put("kl-only/one-row", "One row, advantage 0.", logits(rng, (1, 3)), logits(rng, (1, 3)), 2.0,
-              advantages=np.zeros(1), level="gradients")
-    yield put("offset", "Common offsets of 1000 and -1000.", logits(rng, (4, 3)) + 1000, logits(rng, (4, 3)) - 1000, 0.5)
+    yield put("kl-only/one-row", "One row, advantage 0.", logits(rng, (1, 3)), logits(rng, (1, 3)),
+              2.0, advantages=np.zeros(1), level="gradients")
+    yield put("offset", "Common offsets of 1000 and -1000.", logits(rng, (4, 3)) + 1000,
+              logits(rng, (4, 3)) - 1000, 0.5)
     yield put("spread", "Logits 30 apart.", np.array([[0.0, 30.0, 15.0]]), np.array([[10.0, 0.0, 30.0]]), 0.5)
     for name, random in make.random():
         rng = random
@@ -202,7 +204,8 @@ def _clipped_value(make: Maker) -> Iterator[Case]:
         yield put(f"plain/{n}", f"{n} values.", *near((n,)), level="gradients")
     for eps in (0.2, 0.1):
         yield put(f"eps/{eps:g}", f"value_clip_eps = {eps:g}.", *near((8,)), None, eps, level="gradients")
-    yield put("scale/100", "Values near 100: the band is narrow.", *[100 * a for a in near((8,))], None, 0.2)
+    v, r, old = near((8,))
+    yield put("scale/100", "Values near 100: the band is narrow.", 100 * v, 100 * r, 100 * old, eps=0.2)
     yield put("edges", "Values at the edges of the band.", np.array([0.5, -0.5, 0.5, -0.5]),
               np.array([2.0, -2.0, -2.0, 2.0]), np.zeros(4), kinks=True, level="gradients")
     yield from _value_masks(make, put, near)
@@ -248,6 +251,10 @@ def _ppo(make: Maker) -> Iterator[Case]:
         yield put(f"edges/{sign:g}", "Ratios at both edges of the band, to the last ulp.", 2,
                   **ratios(np.log(np.array([0.8, 1.2]))), advantages=sign * np.array([1.0, 2.0]), kinks=True,
                   level="gradients")
+    for eps in (0.1, 0.3):
+        yield put(f"eps/{eps:g}", f"clip_eps = {eps:g}.", 8, **ratios(SIDES, -1.5), advantages=wave, clip_eps=eps,
+                  level="gradients")
+    yield put("offset", "Log-probabilities near -800.", 8, **ratios(SIDES, -800.0), advantages=wave)
     for name, random in make.random():
         rng = random
         yield put(name, "Random samples.", 9, level="gradients")

@@ -143,6 +143,7 @@ LOGITS: dict[str, tuple[str, Callable[[Rng], Array]]] = {
     "uniform": ("Equal logits.", lambda rng: np.full((3, 4), 0.75)),
     "spread": ("Logits up to 30 apart.", lambda rng: np.array([[0.0, 30.0, 15.0], [-15.0, 15.0, 14.0]])),
     "offset/1000": ("A common offset of 1000.", lambda rng: logits(rng, (4, 3)) + 1000),
+    "offset/rows": ("Every row has an offset of its own.", lambda rng: logits(rng, (3, 3)) + [[1000], [-1000], [0]]),
     "offset/-1000": ("A common offset of -1000.", lambda rng: logits(rng, (4, 3)) - 1000),
 }
 
@@ -171,6 +172,10 @@ def _categorical(make: Maker) -> Iterator[Case]:
     yield put("smoke/uniform", "Two equal logits.", np.zeros((2, 2)), level="smoke")
     for name, (says, draw) in LOGITS.items():
         yield put(name, says, draw(rng))
+    if scored:
+        yield make.case("rare", "Actions of probability 1e-13 and 3e-7.", {
+            "logits": np.array([[0.0, 30.0, 15.0], [0.0, 30.0, 15.0], [-15.0, 15.0, 14.0]]),
+            "actions": np.array([0, 2, 0], dtype=np.int64), "action_mask": None})
     for name, m in _action_masks(rng):
         z = logits(rng, m.shape)
         yield put(f"mask/{name}", "Illegal actions have probability 0.", np.where(m, z, z + 5), m)
@@ -178,8 +183,8 @@ def _categorical(make: Maker) -> Iterator[Case]:
     yield put("mask/full", "A mask that forbids nothing.", logits(rng, (3, 4)), np.ones((3, 4), dtype=bool))
     for name, random in make.random():
         rng = random
-        m = mask(random, (4, 3)) if random.random() < 0.5 else None
-        yield put(name, "Random logits.", logits(random, (4, 3)), m)
+        allowed = mask(random, (4, 3)) if random.random() < 0.5 else None
+        yield put(name, "Random logits.", logits(random, (4, 3)), allowed)
     yield put("reject/nan", "A logit that is used is NaN.", np.array([[np.nan, 0.0]]), level="reject")
 
 
@@ -194,7 +199,10 @@ def _categorical_kl(make: Maker) -> Iterator[Case]:
     for name, (says, draw) in LOGITS.items():
         z = draw(rng)
         yield put(name, says, z, z + rng.normal(0, 0.7, z.shape))
-    yield put("shifted", "The same distribution, logits shifted: 0.", logits(rng, (2, 3)), logits(rng, (2, 3)))
+    yield put("rare", "The other distribution all but excludes what the first one does.",
+              np.array([[0.0, 0.0, 0.0], [1.0, -1.0, 0.5]]), np.array([[0.0, 30.0, 15.0], [15.0, -15.0, 14.0]]))
+    z = halves(rng, (2, 3))
+    yield put("shifted", "The same distribution, logits shifted: 0.", z, z + 8)
     for name, random in make.random():
         yield put(name, "Random logits.", logits(random, (4, 3)), logits(random, (4, 3)))
     yield put("reject/nan", "A logit is NaN.", np.array([[np.nan, 0.0]]), np.zeros((1, 2)), level="reject")

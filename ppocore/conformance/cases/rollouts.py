@@ -122,9 +122,10 @@ def _meaning(make: Maker) -> Iterator[Case]:
         yield _put(make, f"limits/{name}", says, rollout(rng, (5, 3), {}), gamma, lam, exact=True)
         yield _put(make, f"limits/{name}-terminated", says + " One episode terminates.",
                    rollout(rng, (5, 3), {2: "terminated"}), gamma, lam, exact=True)
-    for name, ends in (("no-ends", {}), ("terminated", {0: "terminated"}), ("truncated", {0: "truncated"})):
-        shown: dict[int | str, str] = dict(ends)
-        yield _put(make, f"one-step/{name}", "A rollout of a single step.", rollout(rng, (1, 3), shown), 0.5, 0.5,
+    first: dict[str, dict[int | str, str]] = {
+        "no-ends": {}, "terminated": {0: "terminated"}, "truncated": {0: "truncated"}}
+    for name, ends in first.items():
+        yield _put(make, f"one-step/{name}", "A rollout of a single step.", rollout(rng, (1, 3), ends), 0.5, 0.5,
                    exact=True)
     yield _put(make, "square/terminated", "As many steps as environments: a transposed array still fits.",
                rollout(rng, (6, 6), {3: "terminated"}), 0.5, 0.5, exact=True)

@@ -27,6 +27,7 @@ def _masked(make: Maker) -> Iterator[Case]:
     yield put("mask/uneven", "Rows of unequal length.", normal(rng, uneven.shape), uneven)
     yield put("mask/square", "As many rows as slots.", normal(rng, (5, 5)), mask(rng, (5, 5)))
     yield put("one-row", "A single row.", normal(rng, (1, 5)), uneven[1:2] | uneven[2:])
+    yield put("one-valid", "A single valid slot in all.", normal(rng, (1, 3)), np.array([[False, True, False]]))
     yield put("one-slot", "Rows of one slot.", normal(rng, (3, 1)), np.ones((3, 1), dtype=bool))
     yield put("long", "Rows of up to 200 slots.", normal(rng, (3, 200)), np.arange(200) < [[200], [7], [1]])
     x = normal(rng, uneven.shape)
@@ -75,9 +76,11 @@ def _explained_variance(make: Maker) -> Iterator[Case]:
     yield put("constant-values", "A constant critic explains nothing: 0.", np.full(8, 2.0), r)
     for n in (2, 5, 64):
         target = normal(rng, (n,))
-        yield put(f"plain/{n}", f"{n} values near their returns.", target + 0.3 * normal(rng, (n,)), target)
+        near = target + 0.3 * normal(rng, (n,))
+        yield put(f"plain/{n}", f"{n} values near their returns.", near, target)
     yield put("worse", "A critic worse than a constant: negative.", -2 * r + 1, r)
-    yield put("offset", "Values off by a constant: variance does not see it.", normal(rng, (8,)) + 10, normal(rng, (8,)))
+    yield put("offset", "Values off by a constant: variance does not see it.", normal(rng, (8,)) + 10,
+              normal(rng, (8,)))
     for power, scale in (("1e-3", 2.0**-5), ("1e-6", 2.0**-10), ("1e-9", 2.0**-15)):
         yield put(f"small/{power}", f"Returns of variance about {power}: a stabiliser shows.",
                   halves(rng, (8,), 2) * scale, halves(rng, (8,), 2) * scale)

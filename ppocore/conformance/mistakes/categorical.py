@@ -51,7 +51,7 @@ def _table(x: Inputs) -> Array:
 
 
 def _p(x: Inputs) -> Array:
-    return exp(_table(x))
+    return where(_legal(x), exp(_table(x)), ZERO)
 
 
 def _chosen(table: Array, x: Inputs) -> Array:
@@ -59,7 +59,12 @@ def _chosen(table: Array, x: Inputs) -> Array:
 
 
 def _minus_p_log_p(log_p: Real) -> Real:
+    """-p log p, 0 at p = 0."""
     return ZERO if log_p.value == NOTHING.value else -(log_p.exp() * log_p)
+
+
+def _largest(table: Array) -> Array:
+    return np.array([max(row, key=lambda v: v.value) for row in table], dtype=object)
 
 
 def _entropy(table: Array) -> Array:
@@ -79,17 +84,18 @@ def _both(name: str, says: str, wrong: str, matters: str, *tables: Table, seen: 
     ENTROPY.add(name, says, wrong, matters, *(entropy(table) for table in tables), seen=seen)
 
 
-def _over_the_illegal(x: Inputs) -> Array:
-    if x.get("action_mask") is None:
+def _over_the_illegal(empty: Real, x: Inputs) -> Array:
+    """log p over illegal actions; a row without any is NaN, or counts as impossible."""
+    if "action_mask" not in x.passed:
         return _table(x)
-    rows = [log_softmax(z[None], ~m[None])[0] if not m.all() else each(lambda _: NAN, z)
+    rows = [log_softmax(z[None], ~m[None])[0] if not m.all() else each(lambda _: empty, z)
             for z, m in zip(x.logits, x.action_mask, strict=True)]
     return np.array(rows, dtype=object)
 
 
 def _swapped_fill(x: Inputs) -> Array:
     """Legal logits replaced by a large negative number: a row without illegal actions becomes uniform."""
-    if x.get("action_mask") is None:
+    if "action_mask" not in x.passed:
         return _table(x)
     return log_softmax(where(x.action_mask, lift(-(10**9)), x.logits))
 
@@ -135,7 +141,8 @@ def _unshifted_sum(x: Inputs) -> Array:
 _both("mask-ignored", "Illegal actions take part in the softmax.", "log softmax(logits), mask or not",
       "Probability is lost to actions that cannot be taken.", lambda x: log_softmax(x.logits))
 _both("mask-inverted", "Legal actions are the ones that are masked.", "where(action_mask, -inf, logits)",
-      "Actions that were taken get probability 0.", _over_the_illegal, _swapped_fill)
+      "Actions that were taken get probability 0.", partial(_over_the_illegal, NAN),
+      partial(_over_the_illegal, NOTHING), _swapped_fill)
 _both("mask-too-weak", "Illegal logits are lowered, or replaced by a number, and keep some probability.",
       "logits + (action_mask - 1) * 10; where(action_mask, logits, -10)",
       "Logits have no scale of their own: what is small for one state is large for another.",
@@ -181,41 +188,43 @@ def _log_clamped(eps: str, upper: bool, x: Inputs, c: Choices) -> Array:
     return log(clip(exp(_right(x, c)), constant(eps), 1 - constant(eps) if upper else ONE))
 
 
-LOG_PROB.add("probability-returned", "The probability is returned, not its logarithm.", "softmax(logits)[actions]",
-             "Ratios are formed from differences of logarithms.", lambda x, c: exp(_right(x, c)))
+LOG_PROB.add("probability-returned", "The probability is returned, not its logarithm.",
+             "softmax(logits)[actions]", "Ratios are formed from differences of logarithms.",
+             lambda x, c: exp(_right(x, c)))
 LOG_PROB.add("negated", "Minus the log-probability is returned.", "-log p(a): the cross-entropy",
              "The ratio becomes old over new.", lambda x, c: -_right(x, c))
 LOG_PROB.add("most-likely-action", "The largest log-probability is returned, whatever action was taken.",
              "max(log p)", "The action taken has no influence.",
-             _picked(lambda t, x: np.array([max(row, key=lambda v: v.value) for row in t], dtype=object)))
+             _picked(lambda t, x: _largest(t)))
 LOG_PROB.add("index-shifted", "The neighbouring action is scored.", "log p[a - 1] or log p[a + 1]",
-             "Actions counted from 1 in one place and from 0 in another.",
-             _at(lambda x, n: x.actions - 1), _at(lambda x, n: (x.actions + 1) % n),
-             _at(lambda x, n: np.minimum(x.actions + 1, n - 1)), _at(lambda x, n: np.maximum(x.actions - 1, 0)))
+             "Actions counted from 1 in one place and from 0 in another.", _at(lambda x, n: x.actions - 1),
+             _at(lambda x, n: (x.actions + 1) % n), _at(lambda x, n: np.minimum(x.actions + 1, n - 1)),
+             _at(lambda x, n: np.maximum(x.actions - 1, 0)))
 LOG_PROB.add("action-not-selected", "All log-probabilities are returned.", "log_softmax(logits)",
              "(B, A) broadcasts where (B,) was meant.", _picked(lambda t, x: t))
 LOG_PROB.add("every-row-with-every-action", "Indexing takes the actions of all rows for each row.",
              "log_softmax(logits)[:, actions]", "(B, B) numbers, of which only the diagonal means anything.",
              _picked(lambda t, x: t[:, x.actions]), _picked(lambda t, x: t[:, x.actions].T))
-LOG_PROB.add("averaged-over-actions", "The log-probabilities of all actions are averaged.", "mean(log_softmax(logits))",
-             "The action taken has no influence.",
+LOG_PROB.add("averaged-over-actions", "The log-probabilities of all actions are averaged.",
+             "mean(log_softmax(logits))", "The action taken has no influence.",
              _picked(lambda t, x: rowwise(where(_legal(x), t, ZERO)) / t.shape[1]),
              _picked(lambda t, x: rowwise(where(_legal(x), t, ZERO)) / _legal(x).sum(axis=1)))
 LOG_PROB.add("one-hot-mean", "The log-probability is picked by a one-hot product and averaged over actions.",
              "mean(one_hot(a) * log_softmax(logits))", "Too small by the number of actions.",
              lambda x, c: _right(x, c) / x.logits.shape[1])
-LOG_PROB.add("reduced-over-batch", "Rows are averaged or added up.", "mean(log p(a)): the loss of a classifier",
-             "Every sample needs a ratio of its own.",
-             lambda x, c: mean(_right(x, c)), lambda x, c: total(_right(x, c)), lambda x, c: -mean(_right(x, c)))
+LOG_PROB.add("reduced-over-batch", "Rows are averaged or added up.",
+             "mean(log p(a)): the loss of a classifier", "Every sample needs a ratio of its own.",
+             lambda x, c: mean(_right(x, c)), lambda x, c: total(_right(x, c)),
+             lambda x, c: -mean(_right(x, c)))
 LOG_PROB.add("in-bits", "The logarithm has base 2.", "log2(p)", "exp of a difference is then no ratio.",
              lambda x, c: _right(x, c) / lift(2).log())
-LOG_PROB.add("epsilon-in-logarithm", "A small number is added to the probability.", "log(softmax(logits) + 1e-8)",
-             "The ratio of rare actions is wrong, and its gradient gone.",
+LOG_PROB.add("epsilon-in-logarithm", "A small number is added to the probability.",
+             "log(softmax(logits) + 1e-8)", "The ratio of rare actions is wrong, and its gradient gone.",
              *(partial(_log_plus, eps) for eps in EPSILONS))
-LOG_PROB.add("probability-clamped", "The probability is kept away from 0 (and 1).", "log(clip(p, 1e-7, 1 - 1e-7))",
-             "The ratio of rare actions is wrong, and its gradient gone.",
-             *(partial(_log_clamped, eps, upper) for eps in (*EPSILONS, str(2.0**-23), "1e-3")
-               for upper in (False, True)))
+LOG_PROB.add("probability-clamped", "The probability is kept away from 0 (and 1).",
+             "log(clip(p, 1e-7, 1 - 1e-7))", "The ratio of rare actions is wrong, and its gradient gone.",
+             *(partial(_log_clamped, eps, upper)
+               for eps in (*EPSILONS, str(2.0**-23), "1e-3") for upper in (False, True)))
 LOG_PROB.add("unshifted-exponent", "exp is taken of the logits as they come.", "log(exp(z) / sum(exp(z)))",
              "Logits of 1000 give inf/inf, although a constant in them means nothing.",
              lambda x, c: _chosen(_unshifted(x), x), lambda x, c: _chosen(_unshifted_sum(x), x))
@@ -232,7 +241,7 @@ def _live(x: Inputs, term: Callable[[Array], Array]) -> Array:
 
 
 def _plus(eps: str, x: Inputs, c: Choices) -> Array:
-    return _live(x, lambda l: -(exp(l) * log(exp(l) + constant(eps))))
+    return _live(x, lambda v: -(exp(v) * log(exp(v) + constant(eps))))
 
 
 def _clamped(eps: str, everywhere: bool, x: Inputs, c: Choices) -> Array:
@@ -273,16 +282,15 @@ ENTROPY.add("partition-missing", "The logits are weighted, without their log-sum
             lambda x, c: -rowwise(where(_legal(x), _p(x) * where(_legal(x), x.logits, ZERO), ZERO)))
 ENTROPY.add("weights-missing", "The log-probabilities are not weighted by p.", "-sum log p or -mean log p",
             "It grows without bound as the policy becomes certain.",
-            lambda x, c: _live(x, lambda l: -l), lambda x, c: _live(x, lambda l: -l) / _legal(x).sum(axis=1),
-            lambda x, c: _live(x, lambda l: -l) / x.logits.shape[1])
+            lambda x, c: _live(x, lambda v: -v), lambda x, c: _live(x, lambda v: -v) / _legal(x).sum(axis=1),
+            lambda x, c: _live(x, lambda v: -v) / x.logits.shape[1])
 ENTROPY.add("logarithm-missing", "The probability stands where its logarithm belongs.", "1 - sum p^2",
             "Gini's index, which never exceeds 1.",
-            lambda x, c: 1 - _live(x, lambda l: exp(l) * exp(l)), lambda x, c: _live(x, lambda l: -exp(l) * exp(l)))
+            lambda x, c: 1 - _live(x, lambda v: exp(v) * exp(v)),
+            lambda x, c: _live(x, lambda v: -exp(v) * exp(v)))
 ENTROPY.add("most-likely-action-only", "Only the most likely action enters.", "-log(max p) or -max p log(max p)",
             "Uniform over n gives log n, everything else something too small.",
-            lambda x, c: np.array([-max(row, key=lambda v: v.value) for row in _table(x)], dtype=object),
-            lambda x, c: np.array([_minus_p_log_p(max(row, key=lambda v: v.value)) for row in _table(x)],
-                                  dtype=object))
+            lambda x, c: -_largest(_table(x)), lambda x, c: each(_minus_p_log_p, _largest(_table(x))))
 ENTROPY.add("epsilon-in-logarithm", "A small number is added to the probability.", "-sum p log(p + 1e-8)",
             "Slightly negative where the policy is certain, and never exact.",
             *(partial(_plus, eps) for eps in EPSILONS))

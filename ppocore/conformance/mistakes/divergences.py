@@ -38,7 +38,7 @@ def _sigmoids(logits: Array) -> Array:
     return -each(softplus, -logits)
 
 
-def _bernoulli(x: Inputs, c: Choices) -> Array:
+def _bernoulli(x: Inputs, c: Choices) -> Any:
     on = table_kl(_sigmoids(x.logits), _sigmoids(x.other_logits))
     return on + table_kl(_sigmoids(-x.logits), _sigmoids(-x.other_logits))
 
@@ -96,8 +96,9 @@ CATEGORICAL.add("negated", "The result has the wrong sign.", "sum p (log q - log
 CATEGORICAL.add("reduced-over-batch", "Rows are averaged or added up as well.", "mean or sum over all B",
                 "One number where one per state was asked for.",
                 lambda x, c: mean(_right(x, c)), lambda x, c: total(_right(x, c)))
-CATEGORICAL.add("averaged-over-actions", "Actions are averaged and not added up.", "mean over a of p (log p - log q)",
-                "Too small by the number of actions.", lambda x, c: _right(x, c) / x.logits.shape[1])
+CATEGORICAL.add("averaged-over-actions", "Actions are averaged and not added up.",
+                "mean over a of p (log p - log q)", "Too small by the number of actions.",
+                lambda x, c: _right(x, c) / x.logits.shape[1])
 CATEGORICAL.add("not-summed", "One number per action is returned.", "p (log p - log q)",
                 "(B, A) broadcasts where (B,) was meant.", _tables(lambda p, q: exp(p) * (p - q)))
 CATEGORICAL.add("cross-entropy", "The entropy of p is not subtracted.", "-sum p log q",
@@ -106,23 +107,23 @@ CATEGORICAL.add("difference-of-entropies", "The entropies are subtracted.", "H(q
                 "It can be negative, and 0 for different distributions.",
                 _tables(lambda p, q: rowwise(exp(p) * p) - rowwise(exp(q) * q)))
 CATEGORICAL.add("squared-difference", "Squared differences are added up.", "sum (p - q)^2",
-                "A distance, but no KL.",
-                _tables(lambda p, q: rowwise((exp(p) - exp(q)) ** 2)), _tables(lambda p, q: rowwise((p - q) ** 2)),
-                _tables(lambda p, q: rowwise((p - q) ** 2) / 2))
+                "A distance, but no KL.", _tables(lambda p, q: rowwise((exp(p) - exp(q)) ** 2)),
+                _tables(lambda p, q: rowwise((p - q) ** 2)), _tables(lambda p, q: rowwise((p - q) ** 2) / 2))
 CATEGORICAL.add("total-variation", "Half the absolute differences are added up.", "sum |p - q| / 2",
                 "A distance, but no KL.",
                 _tables(lambda p, q: rowwise(each(abs, exp(p) - exp(q))) / 2),
                 _tables(lambda p, q: rowwise(each(abs, exp(p) - exp(q)))))
 CATEGORICAL.add("logarithms-missing", "Probabilities are subtracted, not their logarithms.", "sum p (p - q)",
                 "Far too small where q is rare.", _tables(lambda p, q: rowwise(exp(p) * (exp(p) - exp(q)))))
-CATEGORICAL.add("logits-as-log-probs", "The logits are used as if they were normalised.", "sum exp(z) (z - z')",
+CATEGORICAL.add("logits-as-log-probs", "The logits are used as if they were normalised.",
+                "sum exp(z) (z - z')",
                 "Right only where softmax was already taken; a constant in the logits changes it.",
                 lambda x, c: rowwise(exp_within(x.logits, DOUBLE) * (x.logits - x.other_logits)))
 CATEGORICAL.add("partition-missing", "The logits are subtracted without their log-sum-exp.", "sum p (z - z')",
                 "A constant in the logits changes it, and it can be negative.",
                 lambda x, c: rowwise(exp(log_softmax(x.logits)) * (x.logits - x.other_logits)))
-CATEGORICAL.add("sigmoid-for-softmax", "Every action gets a sigmoid of its own.", "sum s(z) (log s(z) - log s(z'))",
-                "The probabilities do not add up to 1.",
+CATEGORICAL.add("sigmoid-for-softmax", "Every action gets a sigmoid of its own.",
+                "sum s(z) (log s(z) - log s(z'))", "The probabilities do not add up to 1.",
                 lambda x, c: table_kl(_sigmoids(x.logits), _sigmoids(x.other_logits)), _bernoulli)
 CATEGORICAL.add("softmax-over-batch", "softmax runs over the rows.", "softmax(logits, axis=0)",
                 "States compete with each other instead of actions.", _columns)
@@ -132,7 +133,8 @@ CATEGORICAL.add("symmetrised", "Both directions are added or averaged.", "(KL(p,
                 "Jeffreys' divergence; the bound of PPO is for one direction.",
                 _tables(lambda p, q: (table_kl(p, q) + table_kl(q, p)) / 2),
                 _tables(lambda p, q: table_kl(p, q) + table_kl(q, p)))
-CATEGORICAL.add("jensen-shannon", "Both are compared with their mixture.", "(KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2",
+CATEGORICAL.add("jensen-shannon", "Both are compared with their mixture.",
+                "(KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2",
                 "It never exceeds log 2, however far apart the policies are.", _tables(_jensen_shannon))
 CATEGORICAL.add("epsilon-in-logarithm", "A small number is added inside the logarithms.",
                 "sum p (log(p + 1e-8) - log(q + 1e-8))",
@@ -147,7 +149,7 @@ CATEGORICAL.add("unshifted-exponent", "exp is taken of the logits as they come."
 
 
 GAUSSIAN = Family(CATALOGUE, "gaussian_kl")
-Term = Callable[[Array, Array, Array], Array]
+Term = Callable[[Any, Any, Any], Any]
 
 
 def _of(term: Term, spread: Callable[[Array], Array] = exp) -> Value:
@@ -155,7 +157,7 @@ def _of(term: Term, spread: Callable[[Array], Array] = exp) -> Value:
     return lambda x, c: rowwise(term(x.mean - x.other_mean, spread(x.log_std), spread(x.other_log_std)))
 
 
-def _terms(gap: Array, s: Array, t: Array) -> Array:
+def _terms(gap: Any, s: Any, t: Any) -> Any:
     return log(t) - log(s) + (s * s + gap * gap) / (2 * t * t) - HALF
 
 
@@ -171,7 +173,7 @@ def _swapped(x: Inputs, c: Choices) -> Array:
     return _kl(x.but(mean=x.other_mean, log_std=x.other_log_std, other_mean=x.mean, other_log_std=x.log_std), c)
 
 
-def _sum_of(x: Inputs, rest: Callable[[Array, Array, Array], Array], sign: int = 1) -> Array:
+def _sum_of(x: Inputs, rest: Term, sign: int = 1) -> Array:
     """log s' - log s (exactly as given) plus the rest of the term."""
     gap, s, t = x.mean - x.other_mean, exp(x.log_std), exp(x.other_log_std)
     return rowwise(lift(sign) * (x.other_log_std - x.log_std) + rest(gap, s, t))
@@ -181,7 +183,7 @@ def _as_log_variance(x: Inputs, c: Choices) -> Array:
     return _kl(x.but(log_std=x.log_std / 2, other_log_std=x.other_log_std / 2), c)
 
 
-def _per_dimension(x: Inputs, c: Choices) -> Array:
+def _per_dimension(x: Inputs, c: Choices) -> Any:
     gap, s, t = x.mean - x.other_mean, exp(x.log_std), exp(x.other_log_std)
     return x.other_log_std - x.log_std + (s * s + gap * gap) / (2 * t * t) - HALF
 
@@ -192,7 +194,7 @@ def _quotient_plus(eps: str, below: bool) -> Value:
                / (2 * (t * t + small) if below else 2 * t * t) - HALF)
 
 
-def _rest(gap: Array, s: Array, t: Array) -> Array:
+def _rest(gap: Any, s: Any, t: Any) -> Any:
     return (s * s + gap * gap) / (2 * t * t) - HALF
 
 
@@ -229,8 +231,8 @@ GAUSSIAN.add("log-term-flipped", "The logarithm has the wrong sign.", "log(s/s')
 GAUSSIAN.add("mean-term-missing", "The means do not enter.", "log(s'/s) + s^2 / (2 s'^2) - 1/2",
              "Policies that only shift their mean seem equal.",
              lambda x, c: _sum_of(x, lambda gap, s, t: s * s / (2 * t * t) - HALF))
-GAUSSIAN.add("variance-term-missing", "s^2 is missing from the numerator.", "log(s'/s) + (m - m')^2 / (2 s'^2) - 1/2",
-             "Equal distributions give -D/2.",
+GAUSSIAN.add("variance-term-missing", "s^2 is missing from the numerator.",
+             "log(s'/s) + (m - m')^2 / (2 s'^2) - 1/2", "Equal distributions give -D/2.",
              lambda x, c: _sum_of(x, lambda gap, s, t: gap * gap / (2 * t * t) - HALF),
              lambda x, c: _sum_of(x, lambda gap, s, t: gap * gap / (2 * t * t)))
 GAUSSIAN.add("gap-not-squared", "The difference of means is not squared.", "(s^2 + |m - m'|) / (2 s'^2)",
@@ -240,8 +242,8 @@ GAUSSIAN.add("gap-not-squared", "The difference of means is not squared.", "(s^2
 GAUSSIAN.add("divided-by-own-variance", "The variance of the first distribution stands in the denominator.",
              "(s^2 + (m - m')^2) / (2 s^2)", "The spread of the other policy hardly matters.",
              lambda x, c: _sum_of(x, lambda gap, s, t: (s * s + gap * gap) / (2 * s * s) - HALF))
-GAUSSIAN.add("std-not-squared", "Standard deviations stand where variances belong.", "(s + (m - m')^2) / (2 s')",
-             "Right only at standard deviation 1.",
+GAUSSIAN.add("std-not-squared", "Standard deviations stand where variances belong.",
+             "(s + (m - m')^2) / (2 s')", "Right only at standard deviation 1.",
              lambda x, c: _sum_of(x, lambda gap, s, t: (s + gap * gap) / (2 * t) - HALF),
              lambda x, c: _sum_of(x, lambda gap, s, t: (s * s + gap * gap) / (2 * t) - HALF),
              lambda x, c: _sum_of(x, lambda gap, s, t: (s + gap * gap) / (2 * t * t) - HALF))
@@ -249,8 +251,8 @@ GAUSSIAN.add("log-std-as-std", "log_std is used as the standard deviation.", "s 
              "A log_std of 0 divides by 0; a negative one has no logarithm.", _of(_terms, lambda s: s),
              lambda x, c: rowwise(log(x.other_log_std / x.log_std) + _rest(
                  x.mean - x.other_mean, x.log_std, x.other_log_std)))
-GAUSSIAN.add("log-std-as-log-variance", "log_std is read as the logarithm of the variance.", "s^2 = exp(log_std)",
-             "Standard deviations come out as their square roots.", _as_log_variance)
+GAUSSIAN.add("log-std-as-log-variance", "log_std is read as the logarithm of the variance.",
+             "s^2 = exp(log_std)", "Standard deviations come out as their square roots.", _as_log_variance)
 GAUSSIAN.add("softplus-std", "The standard deviation is softplus(log_std).", "s = log(1 + exp(log_std))",
              "Another parametrisation: log_std is a logarithm.", _of(_terms, lambda s: each(softplus, s)))
 GAUSSIAN.add("in-bits", "The logarithm has base 2.", "KL / log(2)", "Targets are in nats.",

@@ -44,9 +44,9 @@ class Family:
 
 
 def _settled(output: Any) -> Any:
-    """A finite number that was reached by way of an infinite one has no slack left to speak of."""
+    """A number that was reached by way of an infinite one has lost its slack: a few roundings are granted."""
     if isinstance(output, Real):
-        return output if math.isfinite(output.slack) else Real(output.value)
+        return output if math.isfinite(output.slack) else Real(output.value, 4 * abs(float(output.value)))
     return each(_settled, np.asarray(output, dtype=object))
 
 

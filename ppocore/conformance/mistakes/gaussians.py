@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ppocore.conformance.mistakes.catalogue import Catalogue
-from ppocore.conformance.mistakes.family import Family, Value, softplus
+from ppocore.conformance.mistakes.family import DOUBLE, SINGLE, Family, Value, exp_within, softplus
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.probability import TWO_PI, gaussian_entropy, gaussian_terms, rowwise
 from ppocore.conformance.oracle.reals import (
@@ -31,7 +31,7 @@ CATALOGUE = Catalogue()
 PLAIN = Family(CATALOGUE, "gaussian_log_prob")
 SQUASHED = Family(CATALOGUE, "squashed_gaussian_log_prob")
 ENTROPY = Family(CATALOGUE, "gaussian_entropy")
-Terms = Callable[[Inputs], Array]
+Terms = Callable[[Inputs], Any]
 """(B, D) terms; `actions` is the point at which the Gaussian is evaluated."""
 
 
@@ -40,7 +40,7 @@ def half_log_two_pi() -> Real:
     return TWO_PI.log() / 2
 
 
-def _score(x: Inputs, std: Array | None = None) -> Array:
+def _score(x: Inputs, std: Any = None) -> Any:
     """(a - m) / s."""
     return (x.actions - x.mean) / (exp(x.log_std) if std is None else std)
 
@@ -49,9 +49,9 @@ def _terms(x: Inputs) -> Array:
     return gaussian_terms(x.mean, x.log_std, x.actions)
 
 
-def _with_std(std: Callable[[Array], Array]) -> Terms:
+def _with_std(std: Callable[[Array], Any]) -> Terms:
     """The density for another standard deviation."""
-    def terms(x: Inputs) -> Array:
+    def terms(x: Inputs) -> Any:
         s = std(x.log_std)
         z = _score(x, s)
         return -(z * z) / 2 - log(s) - half_log_two_pi()
@@ -95,16 +95,16 @@ def _both_ends(name: str, says: str, wrong: str, matters: str, *ends: Callable[[
 
 
 def _added_to_std(eps: str) -> Terms:
-    return _with_std(lambda l: exp(l) + constant(eps))
+    return _with_std(lambda log_std: exp(log_std) + constant(eps))
 
 
 def _added_to_variance(eps: str) -> Terms:
-    return _with_std(lambda l: each(lambda s: (s * s + constant(eps)).sqrt(), exp(l)))
+    return _with_std(lambda log_std: each(lambda s: (s * s + constant(eps)).sqrt(), exp(log_std)))
 
 
 def _added_below(eps: str) -> Terms:
     """Only the denominator of the quadratic term is changed."""
-    def terms(x: Inputs) -> Array:
+    def terms(x: Inputs) -> Any:
         gap, s = x.actions - x.mean, exp(x.log_std)
         return -(gap * gap) / (2 * (s * s + constant(eps))) - x.log_std - half_log_two_pi()
 
@@ -113,7 +113,7 @@ def _added_below(eps: str) -> Terms:
 
 def _added_to_scale(eps: str) -> Terms:
     """Only the score is divided by s + eps."""
-    def terms(x: Inputs) -> Array:
+    def terms(x: Inputs) -> Any:
         z = _score(x, exp(x.log_std) + constant(eps))
         return -(z * z) / 2 - x.log_std - half_log_two_pi()
 
@@ -131,12 +131,12 @@ _both("log-std-missing", "log_std is not subtracted.", "-(z^2) / 2 - log(2 pi) /
 _both("log-std-added", "log_std is added.", "-(z^2) / 2 + log_std - log(2 pi) / 2",
       "The derivative by log_std has the wrong sign.", lambda x: _terms(x) + 2 * x.log_std)
 _both("log-std-as-std", "log_std is used as the standard deviation.", "z = (a - m) / log_std",
-      "A log_std of 0 divides by 0; a negative one has no logarithm.", _with_std(lambda l: l),
+      "A log_std of 0 divides by 0; a negative one has no logarithm.", _with_std(lambda log_std: log_std),
       lambda x: -(_score(x, x.log_std) ** 2) / 2 - log(each(abs, x.log_std)) - half_log_two_pi())
 _both("log-std-as-log-variance", "log_std is read as the logarithm of the variance.", "s^2 = exp(log_std)",
       "Standard deviations come out as their square roots.", lambda x: _terms(x.but(log_std=x.log_std / 2)))
 _both("softplus-std", "The standard deviation is softplus(log_std).", "s = log(1 + exp(log_std))",
-      "Another parametrisation: log_std is a logarithm.", _with_std(lambda l: each(softplus, l)))
+      "Another parametrisation: log_std is a logarithm.", _with_std(lambda log_std: each(softplus, log_std)))
 _both("half-missing", "The quadratic term is not halved.", "-z^2 - log_std - log(2 pi) / 2",
       "The Gaussian has half its variance.", lambda x: _terms(x) - _score(x) * _score(x) / 2)
 _both("score-not-squared", "The score is not squared.", "-z / 2 - log_std - log(2 pi) / 2",
@@ -174,13 +174,15 @@ _both_ends("reduced-over-batch", "Rows are averaged or added up as well.", "mean
            lambda t: mean(rowwise(t)))
 _both_ends("density-returned", "The density is returned, not its logarithm.", "prod over D of N(a)",
            "Ratios are formed from differences of logarithms; products underflow.", lambda t: exp(rowwise(t)))
-_both_ends("density-of-each-dimension-added", "Densities are added up, and the logarithm is taken of the sum.",
-           "log(sum over D of N(a))", "Independent dimensions multiply.",
-           lambda t: log(rowwise(exp(t))), lambda t: rowwise(exp(t)))
+_both_ends("density-of-each-dimension-added",
+           "Densities are added up, and the logarithm is taken of the sum.", "log(sum over D of N(a))",
+           "Independent dimensions multiply.",
+           lambda t: log(rowwise(exp_within(t, DOUBLE))), lambda t: log(rowwise(exp_within(t, SINGLE))),
+           lambda t: rowwise(exp(t)))
 _both_ends("negated", "Minus the log-density is returned.", "-log N(a)", "The ratio becomes old over new.",
            lambda t: -rowwise(t))
-PLAIN.add("constant-once", "The constant is subtracted once, not once per dimension.", "sum(...) - log(2 pi) / 2",
-          "Right in one dimension only.",
+PLAIN.add("constant-once", "The constant is subtracted once, not once per dimension.",
+          "sum(...) - log(2 pi) / 2", "Right in one dimension only.",
           lambda x, c: rowwise(_terms(x)) + (x.mean.shape[1] - 1) * half_log_two_pi())
 SQUASHED.add("constant-once", "The constant is subtracted once, not once per dimension.",
              "sum(...) - log(2 pi) / 2", "Right in one dimension only.",
@@ -224,8 +226,8 @@ SQUASHED.add("jacobian-missing", "The change of variables is left out.", "log N(
 SQUASHED.add("jacobian-sign-flipped", "The Jacobian is added.", "log N(atanh a) + log(1 - a^2)",
              "Off by twice the Jacobian; actions near the bounds seem impossible.",
              _squashed(lambda x: -_jacobian(x)))
-SQUASHED.add("squashed-twice-in-jacobian", "The Jacobian squashes the action once more.", "log(1 - tanh(a)^2)",
-             "The density of the action does not integrate to 1.",
+SQUASHED.add("squashed-twice-in-jacobian", "The Jacobian squashes the action once more.",
+             "log(1 - tanh(a)^2)", "The density of the action does not integrate to 1.",
              _squashed(lambda x: _jacobian(x.but(actions=each(lambda a: a.tanh(), x.actions)))),
              seen=("boyu-ai/Hands-on-RL #44",))
 SQUASHED.add("jacobian-of-unsquashed", "The Jacobian takes atanh(a) for the action.", "log(1 - atanh(a)^2)",
@@ -253,14 +255,14 @@ SQUASHED.add("mean-squashed", "The mean is squashed too.", "log N(atanh a; tanh(
              "The mean belongs to the variable before squashing.",
              lambda x, c: rowwise(_terms(_unsquashed(x).but(mean=each(lambda m: m.tanh(), x.mean)))
                                   - _jacobian(x)))
-SQUASHED.add("jacobian-averaged", "The Jacobian is averaged over dimensions.", "sum log N - mean log(1 - a^2)",
-             "Right in one dimension only.",
+SQUASHED.add("jacobian-averaged", "The Jacobian is averaged over dimensions.",
+             "sum log N - mean log(1 - a^2)", "Right in one dimension only.",
              lambda x, c: rowwise(_terms(_unsquashed(x))) - rowwise(_jacobian(x)) / x.mean.shape[1])
-SQUASHED.add("jacobian-not-summed", "The Jacobian keeps its dimensions.", "sum(log N)[:, None] - log(1 - a^2)",
-             "(B, D) numbers where (B,) were meant.",
+SQUASHED.add("jacobian-not-summed", "The Jacobian keeps its dimensions.",
+             "sum(log N)[:, None] - log(1 - a^2)", "(B, D) numbers where (B,) were meant.",
              lambda x, c: rowwise(_terms(_unsquashed(x)))[:, None] - _jacobian(x))
-SQUASHED.add("jacobian-over-batch", "The Jacobian is added up over the batch.", "sum log N - sum over all log(1 - a^2)",
-             "Samples change each other's probability.",
+SQUASHED.add("jacobian-over-batch", "The Jacobian is added up over the batch.",
+             "sum log N - sum over all log(1 - a^2)", "Samples change each other's probability.",
              lambda x, c: rowwise(_terms(_unsquashed(x))) - np.asarray(total(_jacobian(x))))
 SQUASHED.add("action-clamped", "Actions are moved well inside the bounds first.", "a = clip(a, -0.95, 0.95)",
              "Actions near the bounds get the density of others.",
@@ -272,14 +274,16 @@ def _h(x: Inputs, c: Choices) -> Array:
     return entropy
 
 
-def _each_dimension(x: Inputs) -> Array:
+def _each_dimension(x: Inputs) -> Any:
     return x.log_std + (1 + TWO_PI.log()) / 2
 
 
 def _inside(sign: int, one: int, half: bool) -> Value:
     """log(2 pi + s^2), with or without what else stands around it."""
     def value(x: Inputs, c: Choices) -> Array:
-        terms = log(TWO_PI + exp(x.log_std) * exp(x.log_std)) + lift(one)
+        variance = exp(x.log_std) * exp(x.log_std)
+        inner: Any = TWO_PI + variance
+        terms = log(inner) + lift(one)
         return rowwise(lift(sign) * (terms / 2 if half else terms))
 
     return value
@@ -325,7 +329,8 @@ ENTROPY.add("two-pi-missing", "log(2 pi) is missing from the constant.", "log_st
             "Too small by 0.92 per dimension.", lambda x, c: _h(x, c) - _dimensions(x) * half_log_two_pi())
 ENTROPY.add("pi-for-two-pi", "pi stands for 2 pi.", "log_std + (1 + log(pi)) / 2",
             "Too small by 0.35 per dimension.", lambda x, c: _h(x, c) - _dimensions(x) * (lift(2).log() / 2))
-ENTROPY.add("constant-missing", "Only log_std is added up.", "sum(log_std)", "Negative for ordinary policies.",
+ENTROPY.add("constant-missing", "Only log_std is added up.", "sum(log_std)",
+            "Negative for ordinary policies.",
             lambda x, c: rowwise(x.log_std))
 ENTROPY.add("log-std-halved", "log_std is halved: read as the logarithm of the variance.",
             "(log_std + 1 + log(2 pi)) / 2", "Half the pressure against collapse.",
@@ -338,13 +343,15 @@ ENTROPY.add("log-std-missing", "log_std does not enter.", "D (1 + log(2 pi)) / 2
             "A constant has no gradient: no bonus at all.", lambda x, c: _h(x, c) - rowwise(x.log_std))
 ENTROPY.add("std-for-log-std", "The standard deviation itself is added.", "s + (1 + log(2 pi)) / 2",
             "The logarithm is missing.", lambda x, c: _h(x, c) - rowwise(x.log_std) + rowwise(exp(x.log_std)))
-ENTROPY.add("log-std-as-std", "log_std is used as the standard deviation.", "log(log_std) + (1 + log(2 pi)) / 2",
-            "NaN for every s < 1.", lambda x, c: rowwise(log(x.log_std) + (1 + TWO_PI.log()) / 2))
+ENTROPY.add("log-std-as-std", "log_std is used as the standard deviation.",
+            "log(log_std) + (1 + log(2 pi)) / 2", "NaN for every s < 1.",
+            lambda x, c: rowwise(log(x.log_std) + (1 + TWO_PI.log()) / 2))
 ENTROPY.add("softplus-std", "The standard deviation is softplus(log_std).", "s = log(1 + exp(log_std))",
             "Another parametrisation: log_std is a logarithm.",
             lambda x, c: rowwise(log(each(softplus, x.log_std)) + (1 + TWO_PI.log()) / 2))
 ENTROPY.add("negated", "The sign is wrong.", "-H", "Exploration is punished.", lambda x, c: -_h(x, c))
-ENTROPY.add("kept-positive", "softplus or max(H, 0) keeps the entropy positive.", "log(1 + exp(H)); maximum(H, 0)",
+ENTROPY.add("kept-positive", "softplus or max(H, 0) keeps the entropy positive.",
+            "log(1 + exp(H)); maximum(H, 0)",
             "The entropy of a narrow Gaussian is negative; there the gradient fades or stops.",
             lambda x, c: each(softplus, _h(x, c)), lambda x, c: rowwise(each(softplus, _each_dimension(x))),
             lambda x, c: maximum(_h(x, c), ZERO), lambda x, c: rowwise(maximum(_each_dimension(x), ZERO)),

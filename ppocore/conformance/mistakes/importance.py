@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ppocore.conformance.mistakes.catalogue import Catalogue
-from ppocore.conformance.mistakes.family import DOUBLE, FORMATS, SINGLE, Family, Format, Value, exp_within, held
+from ppocore.conformance.mistakes.family import DOUBLE, FORMATS, Family, Format, Value, exp_within, held
 from ppocore.conformance.oracle.advantages import moments
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.probability import log_ratio, shifted_weights, weights
@@ -40,7 +41,7 @@ def _probability_quotient(limits: Format, x: Inputs, c: Choices) -> Array:
     return exp_within(x.log_prob, limits) / exp_within(x.old_log_prob, limits)
 
 
-def _outer(x: Inputs, c: Choices) -> Array:
+def _outer(x: Inputs, c: Choices) -> Any:
     return np.subtract.outer(x.log_prob, x.old_log_prob)
 
 
@@ -58,8 +59,8 @@ RATIO.add("quotient-of-exponentials", "Both probabilities are formed before they
           "exp(log_prob) / exp(old_log_prob)",
           "0/0 or inf/inf as soon as a log-probability leaves the range of exp: many action dimensions, long texts.",
           *_within(_probability_quotient))
-RATIO.add("difference-of-probabilities", "The probabilities are subtracted.", "exp(log_prob) - exp(old_log_prob)",
-          "Equal policies give 0.",
+RATIO.add("difference-of-probabilities", "The probabilities are subtracted.",
+          "exp(log_prob) - exp(old_log_prob)", "Equal policies give 0.",
           *_within(lambda limits, x, c: exp_within(x.log_prob, limits) - exp_within(x.old_log_prob, limits)))
 RATIO.add("linearised", "exp is replaced by its first-order expansion.", "1 + log_prob - old_log_prob",
           "Negative ratios, and a wrong band, once the policies differ.", lambda x, c: 1 + log_ratio(x, c))
@@ -90,7 +91,7 @@ RATIO.add("averaged-log-ratio", "One ratio is formed from the mean log-ratio of 
           seen=("huggingface/trl #5814",))
 RATIO.add("summed-log-ratio", "One ratio is formed from the sum of all log-ratios.",
           "exp(sum(log_prob - old_log_prob))", "The batch is treated as one trajectory.",
-          *_within(lambda limits, x, c: held(total(log_ratio(x, c)).exp(), limits)),
+          lambda x, c: held(total(log_ratio(x, c)).exp(), DOUBLE),
           seen=("huggingface/trl #5814",))
 RATIO.add("summed-exponentials", "The ratios are added up.", "sum(exp(log_prob - old_log_prob))",
           "Equal policies give the number of samples instead of 1.",
@@ -143,10 +144,10 @@ def _estimates(family: Family, combine: Combine) -> None:
                "Large weights take over.", of(lambda x: weights(x) * weights(x)))
     family.add("proposal-forgotten", "The weights leave q out.", "exp(log_p) * fx",
                "Samples are weighted as if they were drawn uniformly.",
-               of(partial(_alone, DOUBLE)), of(partial(_alone, SINGLE)), of(lambda x: shifted_weights(x.log_p)))
+               of(partial(_alone, DOUBLE)), of(lambda x: shifted_weights(x.log_p)))
     family.add("quotient-of-exponentials", "Both densities are formed before they are divided.",
                "exp(log_p) / exp(log_q)", "0/0 or inf/inf when log-densities carry a large constant.",
-               of(partial(_quotient, DOUBLE)), of(partial(_quotient, SINGLE)))
+               of(partial(_quotient, DOUBLE)))
 
 
 PLAIN = Family(CATALOGUE, "importance_estimate")
@@ -154,8 +155,9 @@ NORMALISED = Family(CATALOGUE, "self_normalized_estimate")
 _estimates(PLAIN, _plain)
 _estimates(NORMALISED, _normalised)
 
-PLAIN.add("self-normalized", "The estimate is divided by the sum of the weights, not by n.", "sum(w fx) / sum(w)",
-          "Biased, and unbiasedness is what the plain estimate is for.", lambda x, c: _normalised(weights(x), x.fx))
+PLAIN.add("self-normalized", "The estimate is divided by the sum of the weights, not by n.",
+          "sum(w fx) / sum(w)", "Biased, and unbiasedness is what the plain estimate is for.",
+          lambda x, c: _normalised(weights(x), x.fx))
 PLAIN.add("sum-for-mean", "The terms are added up and not averaged.", "sum(w fx)",
           "It grows with the number of samples.", lambda x, c: total(weights(x) * x.fx))
 PLAIN.add("divided-by-n-minus-one", "The sum is divided by n - 1.", "sum(w fx) / (n - 1)",
@@ -187,12 +189,12 @@ NORMALISED.add("divided-by-norm-of-weights", "The weights are scaled to length 1
 
 
 ESS = Family(CATALOGUE, "effective_sample_size")
-Size = Callable[[Array], Real]
+Size = Callable[[Array], Any]
 
 
 def _sizes(size: Size) -> tuple[Value, ...]:
     """The formula on weights shifted by their largest, and on e^l as each number format has it."""
-    def raw(limits: Format, x: Inputs, c: Choices) -> Real:
+    def raw(limits: Format, x: Inputs, c: Choices) -> Any:
         return size(exp_within(x.log_weights, limits))
 
     return (lambda x, c: size(shifted_weights(x.log_weights)), *(partial(raw, limits) for limits in FORMATS))
@@ -212,11 +214,11 @@ def _perplexity(w: Array) -> Real:
     return (-total([v * v.log() if v.value else ZERO for v in p])).exp()
 
 
-def _kong(w: Array, ddof: int) -> Real:
+def _kong(w: Array, ddof: int) -> Any:
     return len(w) / (1 + moments(w, ddof)[1])
 
 
-def _largest(w: Array) -> Real:
+def _largest(w: Array) -> Any:
     return total(w) / max(w, key=lambda v: v.value)
 
 
@@ -226,22 +228,24 @@ ESS.add("inverted", "Numerator and denominator are exchanged.", "sum w^2 / (sum 
         "The more even the weights, the smaller it gets.", *_sizes(lambda w: 1 / _kish(w)))
 ESS.add("weights-not-normalized", "The formula for weights that add up to 1 is used on weights that do not.",
         "1 / sum w^2", "A constant added to the log-weights changes it.", *_sizes(lambda w: 1 / total(w * w)))
-ESS.add("numerator-not-squared", "The numerator is the sum of the weights, not its square.", "sum w / sum w^2",
-        "A constant added to the log-weights changes it.", *_sizes(lambda w: total(w) / total(w * w)))
-ESS.add("exponential-of-entropy", "The perplexity of the weights is returned.", "exp(-sum p log p), p = w / sum w",
-        "Another notion of size, larger whenever weights differ.", *_sizes(_perplexity))
+ESS.add("numerator-not-squared", "The numerator is the sum of the weights, not its square.",
+        "sum w / sum w^2", "A constant added to the log-weights changes it.",
+        *_sizes(lambda w: total(w) / total(w * w)))
+ESS.add("exponential-of-entropy", "The perplexity of the weights is returned.",
+        "exp(-sum p log p), p = w / sum w", "Another notion of size, larger whenever weights differ.",
+        *_sizes(_perplexity))
 ESS.add("largest-weight-only", "The size is the inverse of the largest normalised weight.", "sum w / max w",
         "It looks at one sample only.", *_sizes(_largest))
 ESS.add("variance-of-raw-weights", "n / (1 + Var(w)) is used without dividing the weights by their mean.",
         "n / (1 + var(w))", "Right only if the weights happen to average 1.",
         *_sizes(partial(_kong, ddof=0)), *_sizes(partial(_kong, ddof=1)))
-ESS.add("sample-variance", "n / (1 + Var(w)) with n - 1 in the variance.", "n / (1 + var(w / mean(w), ddof=1))",
-        "Not (sum w)^2 / sum w^2; a single sample gives NaN.",
+ESS.add("sample-variance", "n / (1 + Var(w)) with n - 1 in the variance.",
+        "n / (1 + var(w / mean(w), ddof=1))", "Not (sum w)^2 / sum w^2; a single sample gives NaN.",
         *_sizes(lambda w: _kong(w / mean(w), ddof=1)))
 ESS.add("log-weights-as-weights", "The log-weights are used without exp.", "(sum l)^2 / sum l^2",
         "Equal weights of 1 have log-weights 0, and 0/0 is NaN.", lambda x, c: _kish(x.log_weights))
-ESS.add("weights-squared", "The weights are squared before the formula squares them.", "(sum w^2)^2 / sum w^4",
-        "Much too small.", *_sizes(lambda w: _kish(w * w)))
+ESS.add("weights-squared", "The weights are squared before the formula squares them.",
+        "(sum w^2)^2 / sum w^4", "Much too small.", *_sizes(lambda w: _kish(w * w)))
 ESS.add("logarithm-returned", "The logarithm of the size is returned.", "2 logsumexp(l) - logsumexp(2 l)",
         "The last exp is missing.", *_sizes(lambda w: log(np.array([_kish(w)], dtype=object))[0]))
 ESS.add("weights-truncated", "Large weights are cut off first.", "w = minimum(exp(l), 1)",

@@ -40,7 +40,8 @@ def normalised(x: Inputs, *, ddof1: bool, padding: bool = False) -> Inputs:
 @inputs("advantages-normalised", *RATIO,
         says="The advantages are normalised inside the loss.",
         wrong="A = (A - mean(A)) / (std(A) + 1e-8)",
-        matters="Whoever normalises before the call does it twice, and a batch of one sample has loss 0 or NaN.")
+        matters="Whoever normalises before the call does it twice, and a batch of one sample has loss 0 or"
+                " NaN.")
 def _ddof0(x: Inputs, c: Choices) -> Inputs:
     return normalised(x, ddof1=False)
 

@@ -1,9 +1,11 @@
-"""Mistakes in the clipped objective: the band, the minimum, the dual clip, and what they do to the gradient."""
+"""Mistakes in the clipped objective: the band, the minimum, the dual clip, and their gradients."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from ppocore.conformance.mistakes.catalogue import Catalogue
 from ppocore.conformance.mistakes.loss_advantages import normalised
@@ -12,7 +14,6 @@ from ppocore.conformance.mistakes.loss_parts import (
     PPO,
     Part,
     Shared,
-    detached,
     floored,
     nan_slope,
     objective,
@@ -25,7 +26,7 @@ from ppocore.conformance.oracle import Formula
 from ppocore.conformance.oracle.advantages import Outputs
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.losses import band, reduce
-from ppocore.conformance.oracle.probability import log_ratio
+from ppocore.conformance.oracle.probability import detached, log_ratio
 from ppocore.conformance.oracle.reals import (
     ZERO,
     Array,
@@ -116,44 +117,63 @@ def _min_of_ratios(x: Inputs, c: Choices) -> Array:
     return floored(minimum(ratio(x, c), inside(x, c)) * x.advantages, x, c)
 
 
-@terms("clipped-samples-dropped", *BOTH,
-       says="Samples whose clip takes effect count as 0 instead of at the edge of the band.",
-       wrong="where(clip takes effect, 0, r A)",
-       matters="The gradient is the same, but the value jumps down at the edge.")
-def _dropped(x: Inputs, c: Choices) -> Array:
-    free, held = ratio(x, c) * x.advantages, inside(x, c) * x.advantages
-    return floored(where(held < free, ZERO, free), x, c)
+def _outside(x: Inputs, c: Choices, dtype: str) -> tuple[Array, Array]:
+    """Ratios below and above the band, as code in `dtype` finds them: at the edges a last digit decides."""
+    d = log_ratio(x, c)
+    with np.errstate(all="ignore"):
+        r = np.exp(np.array([float(v.value) for v in d.reshape(-1)], dtype=dtype)).reshape(d.shape)
+    low, high = (np.dtype(dtype).type(float(end.value)) for end in band(x, c))
+    return r < low, r > high
 
 
-@terms.also("clipped-samples-dropped", *BOTH)
-def _dropped_outside(x: Inputs, c: Choices) -> Array:
-    r, (low, high) = ratio(x, c), band(x, c)
-    return floored(where((r < low) | (r > high), ZERO, r * x.advantages), x, c)
+def _binding(x: Inputs, c: Choices, dtype: str) -> Array:
+    """Where the clip takes effect."""
+    below, above = _outside(x, c, dtype)
+    return np.asarray((below & (x.advantages < ZERO)) | (above & (x.advantages > ZERO)), dtype=bool)
 
 
-def _mean_of_unclipped(nothing: Decimal, *, spoilt: bool) -> Part:
-    """The value where every sample is clipped, and whether its gradient is NaN."""
+def _dropped(dtype: str, *, binding: bool) -> Part:
+    def part(x: Inputs, c: Choices) -> Array:
+        below, above = _outside(x, c, dtype)
+        lost = _binding(x, c, dtype) if binding else below | above
+        return floored(where(lost, ZERO, ratio(x, c) * x.advantages), x, c)
+
+    return part
+
+
+def _mean_of_unclipped(dtype: str, nothing: str, *, spoilt: bool) -> Part:
+    """`nothing` is the value where every sample is clipped; `spoilt` makes its gradient NaN."""
 
     def made(operation: str) -> Formula:
         def formula(x: Inputs, c: Choices) -> Outputs:
-            free, held = ratio(x, c) * x.advantages, inside(x, c) * x.advantages
-            kept = x.valid & ~(held < free).astype(bool)
-            empty = nan_slope(nothing, x.log_prob) if spoilt else Real(nothing)
-            policy = reduce(floored(free, x, c), kept, c) if kept.any() else empty
-            return whole(operation, x, c, -policy)
+            kept = x.valid & ~_binding(x, c, dtype)
+            empty = nan_slope(Decimal(nothing), x.log_prob if spoilt else ())
+            free = floored(ratio(x, c) * x.advantages, x, c)
+            return whole(operation, x, c, -(reduce(free, kept, c) if kept.any() else empty))
 
         return formula
 
     return made
 
 
+terms("clipped-samples-dropped", *BOTH,
+      says="Samples whose clip takes effect, or all outside of the band, count as 0.",
+      wrong="where(clip takes effect, 0, r A)",
+      matters="The value jumps at the edge of the band, where the objective should stay what it is.",
+      )(_dropped("float64", binding=True))
+terms.also("clipped-samples-dropped", *BOTH)(_dropped("float32", binding=True))
+terms.also("clipped-samples-dropped", *BOTH)(_dropped("float64", binding=False))
+terms.also("clipped-samples-dropped", *BOTH)(_dropped("float32", binding=False))
 formulas("mean-over-unclipped-samples", *BOTH,
          says="Samples whose clip takes effect are left out of the mean.",
          wrong="mean of r A over the samples that are not clipped",
-         matters="The fewer samples are left, the more each of them counts.",
-         )(_mean_of_unclipped(Decimal(0), spoilt=False))
-formulas.also("mean-over-unclipped-samples", *BOTH)(_mean_of_unclipped(Decimal("NaN"), spoilt=False))
-formulas.also("mean-over-unclipped-samples", *BOTH)(_mean_of_unclipped(Decimal("NaN"), spoilt=True))
+         matters="The fewer samples are left, the more each of them counts; where none is left, the loss is"
+                 " NaN.",
+         )(_mean_of_unclipped("float64", "NaN", spoilt=False))
+for _dtype in ("float64", "float32"):
+    formulas.also("mean-over-unclipped-samples", *BOTH)(_mean_of_unclipped(_dtype, "NaN", spoilt=True))
+    formulas.also("mean-over-unclipped-samples", *BOTH)(_mean_of_unclipped(_dtype, "0", spoilt=False))
+formulas.also("mean-over-unclipped-samples", *BOTH)(_mean_of_unclipped("float32", "NaN", spoilt=False))
 
 
 # The band.
@@ -178,7 +198,8 @@ def _below_only(x: Inputs, c: Choices) -> Array:
 @terms("lower-edge-is-eps", *BOTH,
        says="The lower edge of the band is eps instead of 1 - eps.",
        wrong="clip(r, eps, 1 + eps)",
-       matters="With eps = 0.2, bad actions are pushed down to a fifth of their probability, not to four fifths.",
+       matters="With eps = 0.2, bad actions are pushed down to a fifth of their probability, not to four"
+               " fifths.",
        seen=("ChenmienTan/RL2 #21",))
 def _from_eps(x: Inputs, c: Choices) -> Array:
     return smaller(x, c, clip(ratio(x, c), ends(x)[0], band(x, c)[1]) * x.advantages)
@@ -228,7 +249,8 @@ def _upper_edge(x: Inputs, c: Choices) -> Array:
 @terms("bounds-exchanged", *BOTH,
        says="Lower and upper bound are handed to clip in the wrong order.",
        wrong="clip(r, 1 + eps, 1 - eps)",
-       matters="clip then gives 1 - eps for every ratio: where A > 0, samples inside the band get no gradient.",
+       matters="clip then gives 1 - eps for every ratio: where A > 0, samples inside the band get no"
+               " gradient.",
        seen=("anthonytorlucci/rlevo #469",))
 def _lower_edge(x: Inputs, c: Choices) -> Array:
     return smaller(x, c, band(x, c)[0] * x.advantages)
@@ -310,13 +332,17 @@ def _without_advantage(x: Inputs, c: Choices) -> Array:
     return smaller(x, c, inside(x, c))
 
 
+def _sum_where_nan(smaller_: Real, free: Real, held: Real) -> Real:
+    """min as autodiff has it: where one branch is NaN, both of them get the whole gradient."""
+    return free + held if free.value.is_nan() or held.value.is_nan() else smaller_
+
+
 def _one_branch_normalised(*, ddof1: bool, clipped: bool) -> Part:
     def part(x: Inputs, c: Choices) -> Array:
         other = normalised(x, ddof1=ddof1).advantages
         free, held = (x.advantages, other) if clipped else (other, x.advantages)
-        objective_ = minimum(ratio(x, c) * free, inside(x, c) * held)
-        return each(lambda t, a, lp: nan_slope(a.value, lp) if a.value.is_nan() else t,
-                    floored(objective_, x, c), other, x.log_prob)
+        branches = ratio(x, c) * free, inside(x, c) * held
+        return each(_sum_where_nan, floored(minimum(*branches), x, c), *branches)
 
     return part
 
@@ -365,8 +391,9 @@ def _cut_on_both_sides(x: Inputs, c: Choices) -> Array:
 
 
 @slopes("gradient-cut-on-the-wrong-side", *BOTH,
-        says="The value is right, but the gradient is 0 where it should flow outside of the band, and flows where"
-             " it should be 0.",
+        says="The value is right, but outside of the band the gradient is 0 where it should flow, and flows"
+             " where it"
+             " should be 0.",
         wrong="the gradient of max(r A, clip(r) A)",
         matters="The clip drives the ratio out of the band and keeps it there.")
 def _cut_on_the_wrong_side(x: Inputs, c: Choices) -> Array:
@@ -379,7 +406,8 @@ def _tie(x: Inputs, c: Choices) -> Array:
 
 
 @slopes("clipped-branch-detached", *BOTH,
-        says="The value is right, but the clipped branch has no gradient: inside the band, half of it or all is lost.",
+        says="The value is right, but the clipped branch has no gradient: inside the band, half of it or all"
+             " is lost.",
         wrong="min(r A, stop_gradient(clip(r)) A)",
         matters="Inside the band both branches are equal, and autodiff shares the gradient between them.")
 def _half_detached(x: Inputs, c: Choices) -> Array:
@@ -387,115 +415,3 @@ def _half_detached(x: Inputs, c: Choices) -> Array:
 
 
 slopes.also("clipped-branch-detached", *BOTH)(_tie)
-
-
-# Dual clip.
-
-_BOTH_SIGNS = ("thu-ml/tianshou #433", "opendilab/DI-engine cd401b92a", "THUDM/slime 2b10784d8")
-
-
-def _bound(x: Inputs, c: Choices) -> Any:
-    """dual_clip, which may be None."""
-    return x.get("dual_clip") or c.number("dual_clip")
-
-
-def _undualled(x: Inputs, c: Choices) -> Array:
-    return minimum(ratio(x, c) * x.advantages, inside(x, c) * x.advantages)
-
-
-def _with_dual(change: Part) -> Part:
-    """change(min, c, A), where there is a dual clip."""
-
-    def part(x: Inputs, c: Choices) -> Array:
-        bound, smallest = _bound(x, c), _undualled(x, c)
-        changed: Array = smallest if bound is None else change(smallest, bound, x.advantages)
-        return changed
-
-    return part
-
-
-terms("dual-clip-ignored", CLIP,
-      says="dual_clip has no effect.",
-      wrong="min(r A, clip(r) A)",
-      matters="Where A < 0 a single large ratio can still dominate the batch.",
-      seen=("THUDM/slime #2247",))(_undualled)
-
-
-@terms("dual-clip-for-both-signs", CLIP,
-       says="The dual clip is applied whatever the sign of the advantage.",
-       wrong="max(min(r A, clip(r) A), c A)",
-       matters="Where A > 0 the bound c A lies above the objective: good samples lose their gradient.",
-       seen=_BOTH_SIGNS)
-def _for_both_signs(x: Inputs, c: Choices) -> Array:
-    return _with_dual(lambda least, bound, a: maximum(least, bound * a))(x, c)
-
-
-def _hidden(bound: str) -> Part:
-    """A dual clip for both signs that nobody asked for."""
-
-    def part(x: Inputs, c: Choices) -> Array:
-        return maximum(_undualled(x, c), constant(bound) * x.advantages)
-
-    return part
-
-
-terms("hidden-dual-clip-for-both-signs", *BOTH,
-      says="A dual clip that is no input is applied whatever the sign of the advantage.",
-      wrong="max(min(r A, clip(r) A), 3 A)",
-      matters="Where A > 0 the bound 3 A lies above the objective: good samples lose their gradient.",
-      seen=_BOTH_SIGNS)(_hidden("3"))
-terms.also("hidden-dual-clip-for-both-signs", *BOTH)(_hidden("2"))
-terms.also("hidden-dual-clip-for-both-signs", *BOTH)(_hidden("5"))
-
-
-@terms("dual-clip-for-positive-advantages", CLIP,
-       says="The dual clip is applied where A > 0 instead of where A < 0.",
-       wrong="where(A > 0, max(min(r A, clip(r) A), c A), min(r A, clip(r) A))",
-       matters="Good samples lose their gradient, and bad ones are not bounded.")
-def _for_positive(x: Inputs, c: Choices) -> Array:
-    return _with_dual(lambda least, bound, a: where(a > ZERO, maximum(least, bound * a), least))(x, c)
-
-
-@terms("dual-clip-takes-the-minimum", CLIP,
-       says="The dual clip takes the smaller of the objective and c A.",
-       wrong="where(A < 0, min(min(r A, clip(r) A), c A), ...)",
-       matters="What is bounded is the small loss instead of the large one: near ratio 1 there is no gradient.")
-def _dual_minimum(x: Inputs, c: Choices) -> Array:
-    return _with_dual(lambda least, bound, a: where(a < ZERO, minimum(least, bound * a), least))(x, c)
-
-
-@terms("dual-clip-counted-from-one", CLIP,
-       says="The ratio is bounded by 1 + c instead of c.",
-       wrong="max(min(r A, clip(r) A), (1 + c) A)",
-       matters="With c = 3 the bound is 4.")
-def _one_plus(x: Inputs, c: Choices) -> Array:
-    return _with_dual(lambda least, bound, a: where(a < ZERO, maximum(least, (1 + bound) * a), least))(x, c)
-
-
-@terms("dual-clip-with-the-absolute-advantage", CLIP,
-       says="The bound is made with the absolute value of the advantage.",
-       wrong="where(A < 0, max(min(r A, clip(r) A), c abs(A)), ...)",
-       matters="Every bad sample counts as a good one, and has no gradient.")
-def _absolute_bound(x: Inputs, c: Choices) -> Array:
-    return _with_dual(lambda least, bound, a: where(a < ZERO, maximum(least, bound * -a), least))(x, c)
-
-
-@terms("dual-clip-without-the-advantage", CLIP,
-       says="The bound is not multiplied by the advantage.",
-       wrong="where(A < 0, max(min(r A, clip(r) A), c), ...)",
-       matters="The bound does not grow with the advantage, and has the wrong sign.")
-def _bare_bound(x: Inputs, c: Choices) -> Array:
-    return _with_dual(lambda least, bound, a: where(a < ZERO, maximum(least, bound), least))(x, c)
-
-
-@terms.also("dual-clip-without-the-advantage", CLIP)
-def _bare_negative_bound(x: Inputs, c: Choices) -> Array:
-    return _with_dual(lambda least, bound, a: where(a < ZERO, maximum(least, -bound), least))(x, c)
-
-
-@slopes("dual-clip-keeps-the-gradient", CLIP,
-        says="The value is bounded by the dual clip, its gradient is not.",
-        wrong="-r A / n below the bound, where the derivative is 0",
-        matters="A single large ratio can still dominate the step.")
-def _dual_straight_through(x: Inputs, c: Choices) -> Array:
-    return _undualled(x, c)

@@ -1,4 +1,4 @@
-"""Mistakes that every loss can make: its sign, its mean, its mask, and gradients that belong to another mean."""
+"""Mistakes that every loss can make: in its sign, its mean, its mask, or its gradient."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from ppocore.conformance.mistakes.loss_parts import (
     CLIP,
     CLIPPED,
     EVERY,
-    KL,
     MASKED,
-    PPO,
     SURROGATE,
     VALUE,
     Part,
@@ -26,7 +24,6 @@ from ppocore.conformance.mistakes.loss_parts import (
     objective,
     of_mask,
     of_mean,
-    policy_inputs,
     ratio,
     right,
     valid_slots,
@@ -42,7 +39,7 @@ means = Shared(CATALOGUE, of_mean)
 masks = Shared(CATALOGUE, of_mask)
 formulas = Shared(CATALOGUE, lambda operation, part: part(operation))
 TOKENS = (SURROGATE, CLIP)
-VARIABLES = {VALUE: ("values",), CLIPPED: ("values",), KL: ("logits",), PPO: ("log_prob", "values", "entropy")}
+VARIABLE = {SURROGATE: "log_prob", CLIP: "log_prob", VALUE: "values", CLIPPED: "values"}
 
 
 def _of_loss(change: Callable[[Real], Real]) -> Part:
@@ -63,7 +60,8 @@ def _of_loss(change: Callable[[Real], Real]) -> Part:
 formulas("loss-negated", *EVERY,
          says="The whole loss has the wrong sign.",
          wrong="-loss",
-         matters="An optimizer that minimises it does the opposite of learning.")(_of_loss(lambda loss: -loss))
+         matters="An optimizer that minimises it does the opposite of"
+                 " learning.")(_of_loss(lambda loss: -loss))
 
 
 formulas("gradient-negated", *EVERY,
@@ -162,21 +160,15 @@ def _row_means(terms: Array, valid: Array, c: Choices) -> Real:
     return mean([mean(row[m]) for row, m in zip(terms, valid, strict=True)])
 
 
-def _column_means(*, occupied: bool) -> Part:
-    def part(terms: Array, valid: Array, c: Choices) -> Real:
-        if terms.ndim < 2:
-            return reduce(terms, valid, c)
-        columns = [mean(column[m]) if m.any() else ZERO for column, m in zip(terms.T, valid.T, strict=True)]
-        return total(columns) / (int(valid.any(axis=0).sum()) if occupied else len(columns))
-
-    return part
-
-
-means("mean-of-column-means", *TOKENS,
-      says="Each position is averaged over the rows, then the positions are averaged.",
-      wrong="mean over positions of the mean over the rows",
-      matters="Late tokens, which few rows have, count more than early ones.")(_column_means(occupied=False))
-means.also("mean-of-column-means", *TOKENS)(_column_means(occupied=True))
+@means("mean-of-column-means", *TOKENS,
+       says="Each position is averaged over the rows, then the positions are averaged.",
+       wrong="mean over positions of the mean over the rows",
+       matters="Late tokens, which few rows have, count more than early ones.")
+def _column_means(terms: Array, valid: Array, c: Choices) -> Real:
+    if terms.ndim < 2:
+        return reduce(terms, valid, c)
+    occupied = valid.any(axis=0)
+    return mean([mean(column[m]) for column, m in zip(terms.T[occupied], valid.T[occupied], strict=True)])
 
 
 @means("divided-by-the-padded-length", *TOKENS,
@@ -234,8 +226,7 @@ def _inverted(*, spoilt: bool) -> Part:
         (terms,) = addends(operation, x, c)
         if (~x.valid).any():
             return reduce(terms, ~x.valid, c)
-        variables = getattr(x, *VARIABLES.get(operation, ("log_prob",)))
-        return nan_slope(Decimal("NaN"), variables if spoilt else ())
+        return nan_slope(Decimal("NaN"), getattr(x, VARIABLE[operation]) if spoilt else ())
 
     return _of_masked(part)
 
@@ -296,7 +287,8 @@ def _as_length(mask: Array) -> Array:
 @masks("holes-in-the-mask-filled", *MASKED,
        says="Masked slots between valid ones count.",
        wrong="every slot up to the last valid one",
-       matters="Tool output and observations in the middle of an answer are trained as if the policy had chosen them.",
+       matters="Tool output and observations in the middle of an answer are trained as if the policy had"
+               " chosen them.",
        seen=("verl #2543", "miles #1827"))
 def _filled_from_the_start(mask: Array) -> Array:
     return np.cumsum(mask[..., ::-1], axis=-1)[..., ::-1] > 0
@@ -308,11 +300,12 @@ def _filled(mask: Array) -> Array:
 
 
 def _ratio_one(*, by_valid: bool) -> Part:
-    """Masked slots have ratio 1 and count, in a mean over all slots or a sum over the number of valid ones."""
+    ""
+    """Masked slots have ratio 1 and count; the sum is divided by all slots, or by the valid ones."""
 
     def part(operation: str, x: Inputs, c: Choices) -> Real:
-        held = x.but(log_prob=where(x.valid, x.log_prob, ZERO), old_log_prob=where(x.valid, x.old_log_prob, ZERO))
-        y = policy_inputs(operation, held)
+        new, old = (where(x.valid, log_prob, ZERO) for log_prob in (x.log_prob, x.old_log_prob))
+        y = x.but(log_prob=new, old_log_prob=old)
         terms = objective(operation, y, c, ratio(y, c))
         n = int(x.valid.sum()) if by_valid else int(x.valid.size)
         return -total(terms) / n

@@ -1,4 +1,4 @@
-"""The losses cut into the parts where code goes wrong, so that a mistake is one part and serves every loss."""
+"""The losses cut into the parts where code goes wrong: a mistake is one part, and serves every loss."""
 
 from __future__ import annotations
 
@@ -90,11 +90,6 @@ def nan_slope(value: Decimal, by: Any) -> Real:
     return Real(value, 0.0, tuple((node, NAN) for node in nodes if node.parents is not None) or None)
 
 
-def detached(array: Array) -> Array:
-    """The same Reals without derivatives: a stop-gradient."""
-    return each(stop, array)
-
-
 # Policy losses: a ratio, an objective made of it, a mean, and the other terms.
 
 
@@ -156,6 +151,12 @@ def _with_nan(term: Real, r: Real, advantage: Real, log_prob: Real) -> Real:
     return nan_slope(NAN.value, log_prob) if lost else term
 
 
+def policy_term(operation: str, x: Inputs, c: Choices) -> Real:
+    """The policy term as it should be."""
+    x = policy_inputs(operation, x)
+    return -reduce(objective(operation, x, c, ratio(x, c)), x.valid, c)
+
+
 def of_ratio(operation: str, part: Part) -> Formula:
     """A loss with another ratio: part(x, c) gives it."""
 
@@ -171,7 +172,8 @@ def of_inputs(operation: str, part: Part) -> Formula:
 
     def formula(x: Inputs, c: Choices) -> Outputs:
         changed = part(policy_inputs(operation, x), c)
-        return whole(operation, x, c, -reduce(objective(operation, changed, c, ratio(changed, c)), changed.valid, c))
+        terms = objective(operation, changed, c, ratio(changed, c))
+        return whole(operation, x, c, -reduce(terms, changed.valid, c))
 
     return formula
 
@@ -196,8 +198,8 @@ def of_slope(operation: str, part: Part) -> Formula:
 
     def formula(x: Inputs, c: Choices) -> Outputs:
         x = policy_inputs(operation, x)
-        right = -reduce(objective(operation, x, c, ratio(x, c)), x.valid, c)
-        return whole(operation, x, c, graft(right, -reduce(part(x, c), x.valid, c)))
+        slope = -reduce(part(x, c), x.valid, c)
+        return whole(operation, x, c, graft(policy_term(operation, x, c), slope))
 
     return formula
 
@@ -205,22 +207,23 @@ def of_slope(operation: str, part: Part) -> Formula:
 # Losses of any kind: terms of each slot and a mean.
 
 
-def squared_errors(x: Inputs, c: Choices) -> Array:
-    gap = x.values - x.returns
+def squared_errors(x: Inputs) -> Array:
+    gap: Array = x.values - x.returns
     return gap * gap
 
 
 def held(x: Inputs) -> Array:
     """The value that has moved by at most value_clip_eps."""
-    return x.old_values + clip(x.values - x.old_values, -x.value_clip_eps, x.value_clip_eps)
+    value: Array = x.old_values + clip(x.values - x.old_values, -x.value_clip_eps, x.value_clip_eps)
+    return value
 
 
 def clipped_errors(x: Inputs, c: Choices) -> Array:
     """The terms of clipped_value_loss."""
     far = held(x) - x.returns
     if c["value_clip"] == "error_clamp":
-        return clip(squared_errors(x, c), ZERO, x.value_clip_eps)
-    return far * far if c["value_clip"] == "clipped_only" else maximum(squared_errors(x, c), far * far)
+        return clip(squared_errors(x), ZERO, x.value_clip_eps)
+    return far * far if c["value_clip"] == "clipped_only" else maximum(squared_errors(x), far * far)
 
 
 def scaled(x: Array, c: Choices) -> Array:
@@ -231,7 +234,7 @@ def scaled(x: Array, c: Choices) -> Array:
 def addends(operation: str, x: Inputs, c: Choices) -> list[Array]:
     """What a loss is the mean of: one array of terms a slot for each of its terms."""
     if operation == VALUE:
-        return [scaled(squared_errors(x, c), c)]
+        return [scaled(squared_errors(x), c)]
     if operation == CLIPPED:
         return [scaled(clipped_errors(x, c), c)]
     x = policy_inputs(operation, x)
@@ -239,7 +242,7 @@ def addends(operation: str, x: Inputs, c: Choices) -> list[Array]:
     if operation == KL:
         return [policy, x.kl_coef * penalty(x, c)]
     if operation == PPO:
-        return [policy, x.vf_coef * scaled(squared_errors(x, c), c), -(x.ent_coef * x.entropy)]
+        return [policy, x.vf_coef * scaled(squared_errors(x), c), -(x.ent_coef * x.entropy)]
     return [policy]
 
 

@@ -16,7 +16,7 @@ from ppocore.conformance.mistakes.loss_parts import (
     SURROGATE,
     Part,
     Shared,
-    detached,
+    graft,
     nan_slope,
     objective,
     of_objective,
@@ -25,7 +25,7 @@ from ppocore.conformance.mistakes.loss_parts import (
     ratio,
 )
 from ppocore.conformance.oracle.inputs import Choices, Inputs
-from ppocore.conformance.oracle.probability import log_ratio
+from ppocore.conformance.oracle.probability import detached, log_ratio
 from ppocore.conformance.oracle.reals import (
     ONE,
     TWO,
@@ -39,6 +39,7 @@ from ppocore.conformance.oracle.reals import (
     lift,
     mean,
     minimum,
+    stop,
     total,
 )
 
@@ -91,7 +92,8 @@ def _new_only(x: Inputs, c: Choices) -> Array:
 @ratios("log-prob-for-ratio", *RATIO,
         says="The log-probability itself stands where the ratio belongs.",
         wrong="r = log_prob",
-        matters="That is the plain policy gradient: it is right for one step only, and a clip makes no sense of it.")
+        matters="That is the plain policy gradient: it is right for one step only, and a clip makes no sense"
+                " of it.")
 def _log_prob(x: Inputs, c: Choices) -> Array:
     return x.log_prob * ONE
 
@@ -99,20 +101,25 @@ def _log_prob(x: Inputs, c: Choices) -> Array:
 @objectives("log-probs-divided", *RATIO,
             says="The log-probabilities are divided instead of subtracted.",
             wrong="r = log_prob / old_log_prob",
-            matters="The more probable an action becomes, the smaller its ratio: the gradient points backwards.")
+            matters="The more probable an action becomes, the smaller its ratio: the gradient points"
+                    " backwards.")
 def _quotient(operation: str, x: Inputs, c: Choices) -> Array:
     r = each(_divided, x.log_prob, x.old_log_prob)
     terms = objective(operation, x, c, r)
-    return each(_slope_of_division, terms, r * x.advantages, x.log_prob, x.old_log_prob)
+    return each(_slope_of_division, terms, r * x.advantages, x.advantages, x.log_prob, x.old_log_prob)
 
 
 def _divided(p: Real, q: Real) -> Real:
     return p / q if q.value else p * lift("Infinity")
 
 
-def _slope_of_division(term: Real, unclipped: Real, p: Real, q: Real) -> Real:
-    """Where the clip takes over from a division by zero, the derivative is 0 / 0."""
-    return term if q.value or term.value == unclipped.value else nan_slope(term.value, p)
+def _slope_of_division(term: Real, unclipped: Real, advantage: Real, p: Real, q: Real) -> Real:
+    """By zero: A / 0, whatever the quotient is; 0 / 0 where the clip has taken over."""
+    if q.value:
+        return term
+    if term.value.is_nan():
+        return graft(term, p * (stop(advantage) * lift("Infinity"))) if p.parents is not None else term
+    return term if term.value == unclipped.value else nan_slope(term.value, p)
 
 
 @objectives("ratio-underflows", SURROGATE, CLIP, PPO,
@@ -137,7 +144,8 @@ def _padded(eps: str, *, both: bool) -> Part:
 ratios("epsilon-in-the-ratio", *RATIO,
        says="A small number is added to the probabilities before they are divided.",
        wrong="r = p / (p_old + 1e-10), or exp(log(p + 1e-10) - log(p_old + 1e-10))",
-       matters="Improbable actions have ratio 0 or 1 whatever the policies are, and so has every action with many"
+       matters="Improbable actions have ratio 0 or 1 whatever the policies are, and so has every action with"
+               " many"
                " dimensions.")(_padded("1e-10", both=False))
 for _eps in ("1e-10", "1e-8", "1e-7", "1e-6", "1e-5"):
     for _both in (False, True):
@@ -156,7 +164,8 @@ def _detached(x: Inputs, c: Choices) -> Array:
 @ratios("old-policy-is-the-current-one", *RATIO,
         says="The old log-probability is taken from the current policy, so every ratio is 1.",
         wrong="r = exp(log_prob - stop_gradient(log_prob))",
-        matters="From the second step on the same data nothing corrects for the changed policy, and no clip acts.",
+        matters="From the second step on the same data nothing corrects for the changed policy, and no clip"
+                " acts.",
         seen=("higgsfield-ai/higgsfield #20", "tensorforce #312", "abhisheksuran/Reinforcement_Learning #4",
               "ElegantRL #243"))
 def _always_one(x: Inputs, c: Choices) -> Array:
@@ -234,7 +243,8 @@ def _pooled(pool: Callable[[Array], Real]) -> Part:
 ratios("ratio-of-the-batch", *RATIO,
        says="The log-ratios are added up, or averaged, over the whole batch before exp.",
        wrong="r = exp(sum of log_prob - old_log_prob)",
-       matters="A reduction over the wrong axis: one number serves as the ratio of every sample.")(_pooled(total))
+       matters="A reduction over the wrong axis: one number serves as the ratio of every"
+               " sample.")(_pooled(total))
 ratios.also("ratio-of-the-batch", *RATIO)(_pooled(mean))
 
 
@@ -273,26 +283,30 @@ for _eps, _one_sided in (("0.2", False), ("0.1", True), ("0.1", False), ("0.3", 
 
 
 @objectives("weighted-log-prob", SURROGATE, KL,
-            says="The score-function form is returned: its gradient is right, its value is not the surrogate.",
+            says="The score-function form is returned: its gradient is right, its value is not the"
+                 " surrogate.",
             wrong="-mean(stop_gradient(r) A log_prob)",
-            matters="The number that is logged and compared means nothing: it moves with the scale of log_prob.")
+            matters="The number that is logged and compared means nothing: it moves with the scale of"
+                    " log_prob.")
 def _score_function(operation: str, x: Inputs, c: Choices) -> Array:
     return detached(ratio(x, c)) * x.advantages * x.log_prob
 
 
+@singles.also("ratio-used-twice", SURROGATE, CLIP, PPO)
 @objectives("ratio-used-twice", SURROGATE, CLIP, PPO,
             says="The finished objective is multiplied by the ratio, or a capped one, once more.",
             wrong="-mean(w min(r A, clip(r) A)), w = exp(log_prob - old_log_prob)",
-            matters="A weight for the mismatch of two samplers is made of other log-probabilities than the ratio is.",
-            seen=("verl #2953", "OpenRLHF #1098", "allenai/open-instruct #1650", "PrimeIntellect-ai/prime-rl #1300"))
-@singles.also("ratio-used-twice", SURROGATE, CLIP, PPO)
+            matters="A weight for the mismatch of two samplers is made of other log-probabilities than the"
+                    " ratio is.",
+            seen=("verl #2953", "OpenRLHF #1098", "allenai/open-instruct #1650",
+                  "PrimeIntellect-ai/prime-rl #1300"))
 def _weighted(operation: str, x: Inputs, c: Choices) -> Array:
     r = ratio(x, c)
     return detached(r) * objective(operation, x, c, r)
 
 
-@objectives.also("ratio-used-twice", SURROGATE, CLIP, PPO)
 @singles.also("ratio-used-twice", SURROGATE, CLIP, PPO)
+@objectives.also("ratio-used-twice", SURROGATE, CLIP, PPO)
 def _weighted_with_gradient(operation: str, x: Inputs, c: Choices) -> Array:
     r = ratio(x, c)
     return r * objective(operation, x, c, r)

@@ -44,7 +44,7 @@ def _sizes(grads: list[Array]) -> list[Real]:
 def _factor(x: Inputs, c: Choices, norm: Real) -> Real:
     """min(1, max_norm / norm), under the convention `grad_norm_eps`."""
     eps = constant("1e-6") if c["grad_norm_eps"] == "1e-6" else lift(0)
-    return minimum(x.max_norm / (norm + eps), ONE).item()  # type: ignore[no-any-return]
+    return minimum(x.max_norm / (norm + eps), ONE).item()
 
 
 def _grads(grads: list[Array]) -> Outputs:
@@ -88,7 +88,8 @@ def _plus(eps: str, x: Inputs, c: Choices) -> Outputs:
     return _grads([g * factor for g in x.grads])
 
 
-CLIP.add("norm-per-tensor", "Every gradient is clipped by a norm of its own.", "g * min(1, max_norm / norm(g))",
+CLIP.add("norm-per-tensor", "Every gradient is clipped by a norm of its own.",
+         "g * min(1, max_norm / norm(g))",
          "The direction of the step changes: large parts shrink, small ones do not.", _per_tensor)
 CLIP.add("elementwise", "Every element is clipped.", "clip(g, -max_norm, max_norm)",
          "The direction of the step changes, and its length is not bounded by max_norm.", _elementwise,
@@ -114,8 +115,8 @@ CLIP.add("norms-added", "The norms of the gradients are added up.", "norm = sum 
 CLIP.add("norms-averaged", "The norms of the gradients are averaged.", "norm = mean of norms",
          "Too small by far with many tensors.",
          _by(lambda grads: total([_norm([g]) for g in grads]) / len(grads)))
-CLIP.add("largest-norm", "The largest norm of any gradient stands for the norm of all.", "norm = max of norms",
-         "The step may be longer than max_norm.",
+CLIP.add("largest-norm", "The largest norm of any gradient stands for the norm of all.",
+         "norm = max of norms", "The step may be longer than max_norm.",
          _by(lambda grads: max((_norm([g]) for g in grads), key=lambda v: v.value)))
 CLIP.add("root-mean-square", "The squares are averaged and not added up.", "norm = sqrt(mean(g^2))",
          "The step may be longer than max_norm by the root of the number of parameters.",
@@ -131,8 +132,9 @@ CLIP.add("norm-of-last-only", "The norm is that of the last gradient.", "norm = 
 CLIP.add("only-first-scaled", "Only the first gradient is scaled.", "grads[0] * factor, grads[1:]",
          "The direction of the step changes, and it stays too long.", _first_scaled, _first_alone,
          seen=("google-deepmind/open_spiel #827",))
-CLIP.add("scaled-to-one", "Clipped gradients get norm 1, whatever max_norm is.", "g / norm if norm > max_norm",
-         "Right only for max_norm = 1.", _unit, _scaled(lambda x: ONE / _norm(x.grads)),
+CLIP.add("scaled-to-one", "Clipped gradients get norm 1, whatever max_norm is.",
+         "g / norm if norm > max_norm", "Right only for max_norm = 1.", _unit,
+         _scaled(lambda x: ONE / _norm(x.grads)),
          _scaled(lambda x: minimum(ONE / _norm(x.grads), ONE).item()))
 CLIP.add("epsilon-added", "A number other than 1e-6 is added to the norm.", "max_norm / (norm + 1e-8)",
          "Small gradients are clipped harder than asked.",
@@ -320,12 +322,13 @@ ADAM.add("eps-missing", "eps does not enter.", "m^ / sqrt(v^)", "A gradient of 0
 ADAM.add("root-missing", "The second moment is not rooted.", "m^ / (v^ + eps)",
          "The step depends on the scale of the loss, inversely.",
          _by_corrected(lambda x, m, v: _moved(x, m, v + x.eps)))
-ADAM.add("not-divided", "The first moment is not divided by anything.", "lr m^", "That is momentum, not Adam.",
-         _by_corrected(lambda x, m, v: x.params - x.learning_rate * m))
+ADAM.add("not-divided", "The first moment is not divided by anything.", "lr m^",
+         "That is momentum, not Adam.", _by_corrected(lambda x, m, v: x.params - x.learning_rate * m))
 ADAM.add("ascent", "The step is added.", "p + lr m^ / (sqrt(v^) + eps)", "The loss is maximised.",
          _by_corrected(lambda x, m, v: x.params + x.learning_rate * m / (_root(v) + x.eps)))
 ADAM.add("learning-rate-missing", "The learning rate does not enter.", "p - m^ / (sqrt(v^) + eps)",
-         "Every parameter moves by about 1.", _by_corrected(lambda x, m, v: x.params - m / (_root(v) + x.eps)))
+         "Every parameter moves by about 1.",
+         _by_corrected(lambda x, m, v: x.params - m / (_root(v) + x.eps)))
 ADAM.add("step-returned", "The step is returned, not the parameters after it.", "-lr m^ / (sqrt(v^) + eps)",
          "The parameters are lost.",
          _by_corrected(lambda x, m, v: -(x.learning_rate * m / (_root(v) + x.eps))),
@@ -341,11 +344,12 @@ ADAM.add("moment-squared-for-gradient", "The second moment takes the square of t
          "v = beta2 v + (1 - beta2) m^2", "The scale forgets gradients that cancel.", _squared_moment)
 ADAM.add("moments-undamped", "The new gradient enters without its factor.", "m = beta1 m + g",
          "The moments are sums, not means; steps are too long.", _undamped, _undamped_both)
-ADAM.add("stale-moments", "The step uses the moments from before this gradient.", "m^ and v^ of the last step",
-         "Every step comes one late; the first does nothing.", _stale(True, True), _stale(True, False),
-         _stale(False, True))
+ADAM.add("stale-moments", "The step uses the moments from before this gradient.",
+         "m^ and v^ of the last step", "Every step comes one late; the first does nothing.",
+         _stale(True, True), _stale(True, False), _stale(False, True))
 ADAM.add("corrected-moments-stored", "The corrected moments are returned as the state.",
-         "first_moment = m^, second_moment = v^", "They are corrected again in every step.", _returns_corrected)
+         "first_moment = m^, second_moment = v^", "They are corrected again in every step.",
+         _returns_corrected)
 ADAM.add("moments-not-updated", "The moments are returned as they came.", "return params, m, v",
          "Every step starts from nothing.", _returns_old)
 ADAM.add("weight-decay", "The parameters decay.", "p - lr 0.01 p",

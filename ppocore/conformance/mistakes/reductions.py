@@ -42,7 +42,7 @@ def _all_in_one(x: Inputs, c: Choices) -> Real:
 
 
 def _first(row: Array) -> Real:
-    return row[0] if len(row) else ZERO  # type: ignore[no-any-return]
+    return row[0] if len(row) else ZERO
 
 
 def _common(family: Family, right: Callable[[Inputs, Choices], dict[str, Real]]) -> None:
@@ -124,12 +124,14 @@ TOKENS.add("divided-by-longest-row", "The divisor takes every row to be as long 
 TOKENS.add("numerator-unmasked", "The sum takes every slot, the count only valid ones.", "sum(x) / sum(mask)",
            "Padding is trained on, with extra weight.", lambda x, c: total(x.x) / int(x.mask.sum()))
 TOKENS.add("mean-per-row", "One number per row is returned.", "sum(x * mask, 1) / sum(mask, 1)",
-           "Broadcasting hides it until the next mean, which then weighs rows alike.", lambda x, c: _rows(x, mean))
+           "Broadcasting hides it until the next mean, which then weighs rows alike.",
+           lambda x, c: _rows(x, mean))
 TOKENS.add("mean-of-column-means", "Each position is averaged first, then the positions.",
            "mean(sum(x * mask, 0) / sum(mask, 0))", "Late tokens of long rows weigh most.",
            _column_means, _column_means_of_some)
 TOKENS.add("one-too-many-counted", "The count is one too large.", "sum(x * mask) / (sum(mask) + 1)",
-           "Too small, most of all for few tokens.", lambda x, c: total(x.x[x.mask]) / (int(x.mask.sum()) + 1))
+           "Too small, most of all for few tokens.",
+           lambda x, c: total(x.x[x.mask]) / (int(x.mask.sum()) + 1))
 TOKENS.add("epsilon-in-count", "A small number is added to the count.", "sum(x * mask) / (sum(mask) + 1e-8)",
            "Never exact, and it hides that nothing was valid.",
            *(partial(_count_plus, eps) for eps in EPSILONS), seen=("verl masked_mean",))
@@ -142,7 +144,8 @@ MEANS.add("divided-by-width", "Each row is divided by the padded width.", "mean(
           "Appending padding changes the result, and short rows count for less.", _over_all_slots,
           seen=("verl #5417", "areal-project/AReaL #1346"))
 MEANS.add("divided-by-longest-row", "Each row is divided by the length of the longest.",
-          "mean(sum(x * mask, 1)) / longest", "The result depends on what else is in the batch.", _over_longest)
+          "mean(sum(x * mask, 1)) / longest", "The result depends on what else is in the batch.",
+          _over_longest)
 MEANS.add("rows-summed", "Row means are added up and not averaged.", "sum(sum(x * mask, 1) / sum(mask, 1))",
           "Doubling the batch doubles the result.", lambda x, c: total(_rows(x, mean)),
           seen=("verl #3741", "verl #5366"))
@@ -157,8 +160,8 @@ MEANS.add("mean-of-column-means", "Positions are averaged over rows first: the a
 MEANS.add("one-too-many-counted", "Each count is one too large.", "sum(x * mask, 1) / (sum(mask, 1) + 1)",
           "Too small, most of all for short rows.",
           lambda x, c: mean(_rows(x, lambda row: total(row) / (len(row) + 1))))
-MEANS.add("epsilon-in-count", "A small number is added to each count.", "sum(x * mask, 1) / (sum(mask, 1) + 1e-8)",
-          "Never exact, and it hides that a row was empty.",
+MEANS.add("epsilon-in-count", "A small number is added to each count.",
+          "sum(x * mask, 1) / (sum(mask, 1) + 1e-8)", "Never exact, and it hides that a row was empty.",
           *(partial(_row_counts_plus, eps) for eps in EPSILONS), seen=("verl masked_mean",))
 
 SUMS.add("token-mean", "All valid tokens are averaged.", "sum(x * mask) / sum(mask)",
@@ -172,8 +175,10 @@ SUMS.add("summed-and-divided-by-width", "Rows are added up, and the whole is div
          "sum(x * mask) / L", "Both doubling the batch and appending padding change the result.", _over_width,
          seen=("verl #3741", "verl #5366"))
 SUMS.add("divided-by-longest-row", "Each row is divided by the length of the longest.",
-         "mean(sum(x * mask, 1)) / longest", "The result depends on what else is in the batch.", _over_longest)
-SUMS.add("sum-per-row", "One number per row is returned.", "sum(x * mask, 1)", "The mean over rows is missing.",
+         "mean(sum(x * mask, 1)) / longest", "The result depends on what else is in the batch.",
+         _over_longest)
+SUMS.add("sum-per-row", "One number per row is returned.", "sum(x * mask, 1)",
+         "The mean over rows is missing.",
          lambda x, c: _rows(x, total))
 SUMS.add("sum-per-column", "One number per position is returned: the axes are exchanged.", "sum(x * mask, 0)",
          "Positions of different sequences are mixed.",

@@ -150,6 +150,14 @@ def _two_steps_bootstrap_only(x: Inputs, c: Choices) -> Outputs:
     return _shifted_parts(x, c, lambda flags: flags | _late_padded(flags), True)
 
 
+@CATALOGUE.variant("gae/terminated-flag-on-two-steps")
+def _two_steps_lambda_return(x: Inputs, c: Choices) -> Outputs:
+    """As a lambda-return: the value is zeroed where it is bootstrapped from, not where it is mixed in."""
+    p = plan(x, c)
+    last_but_one = _late_padded(x.terminated) & p.keep
+    return answer(x, Plan(p.rewards, where(last_but_one, x.gae_lambda * p.after, p.after), p.keep, p.drop))
+
+
 @CATALOGUE.enter(
     *under(RECURSIVE, "ends-ignored"),
     says="Episode ends are ignored: the rollout is treated as one long episode.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ppocore.conformance.mistakes import moments as normalisation
-from ppocore.conformance.mistakes import optimisation, reductions
+from ppocore.conformance.mistakes import moments as running
+from ppocore.conformance.mistakes import normalisation, optimisation, reductions
 from ppocore.conformance.mistakes.catalogue import Catalogue
 from ppocore.conformance.mistakes.family import Family, Value
 from ppocore.conformance.oracle.advantages import moments
@@ -17,7 +17,7 @@ from ppocore.conformance.oracle.reals import ZERO, Array, Real, each, exp, lift,
 from ppocore.conformance.oracle.statistics import clip_fraction, explained_variance, share, variance_floor
 
 CATALOGUE = Catalogue()
-for part in (reductions, optimisation, normalisation):
+for part in (reductions, optimisation, running, normalisation):
     CATALOGUE.mistakes.update(part.CATALOGUE.mistakes)
 
 FRACTION = Family(CATALOGUE, "clip_fraction")
@@ -44,6 +44,11 @@ def _among(hits: Hits) -> Value:
     return value
 
 
+def _not_binding(x: Inputs, r: Array, low: Real, high: Real) -> Array:
+    found: Array = ((x.advantages > ZERO) & (r < low)) | ((x.advantages < ZERO) & (r > high))
+    return found
+
+
 def _deviation(r: Array) -> Array:
     return each(abs, r - 1)
 
@@ -64,19 +69,21 @@ FRACTION.add("band-squared", "The deviation is compared with the square of eps."
 FRACTION.add("half-the-band", "The band is taken to be eps wide in all.", "|r - 1| > eps / 2",
              "Too much counts as clipped.", _counted(lambda x, r, low, high: _deviation(r) > x.clip_eps / 2))
 FRACTION.add("twice-the-band", "The band is twice as wide.", "|r - 1| > 2 eps",
-             "Too little counts as clipped.", _counted(lambda x, r, low, high: _deviation(r) > x.clip_eps * 2))
+             "Too little counts as clipped.",
+             _counted(lambda x, r, low, high: _deviation(r) > x.clip_eps * 2))
 FRACTION.add("ratio-inverted", "The ratio is old over new.", "|1 / r - 1| > eps",
-             "The two sides of the band are exchanged.", _counted(lambda x, r, low, high: _deviation(1 / r) > x.clip_eps))
+             "The two sides of the band are exchanged.",
+             _counted(lambda x, r, low, high: _deviation(1 / r) > x.clip_eps))
 FRACTION.add("binding-reversed", "Clips that take no effect are counted instead of those that do.",
              "A > 0 and r < 1 - eps, or A < 0 and r > 1 + eps", "There the gradient is alive.",
-             _counted(lambda x, r, low, high: ((x.advantages > ZERO) & (r < low)) | ((x.advantages < ZERO) & (r > high))))
-FRACTION.add("positive-advantages-only", "Only samples of positive advantage count.", "A > 0 and |r - 1| > eps",
-             "Half of the clipping goes unnoticed.",
+             _counted(_not_binding))
+FRACTION.add("positive-advantages-only", "Only samples of positive advantage count.",
+             "A > 0 and |r - 1| > eps", "Half of the clipping goes unnoticed.",
              _counted(lambda x, r, low, high: (x.advantages > ZERO) & ((r < low) | (r > high))),
              _counted(lambda x, r, low, high: (x.advantages > ZERO) & (r > high)),
              _among(lambda x, r, low, high: (r < low) | (r > high)))
-FRACTION.add("negative-advantages-only", "Only samples of negative advantage count.", "A < 0 and |r - 1| > eps",
-             "Half of the clipping goes unnoticed.",
+FRACTION.add("negative-advantages-only", "Only samples of negative advantage count.",
+             "A < 0 and |r - 1| > eps", "Half of the clipping goes unnoticed.",
              _counted(lambda x, r, low, high: (x.advantages < ZERO) & ((r < low) | (r > high))),
              _counted(lambda x, r, low, high: (x.advantages < ZERO) & (r < low)))
 FRACTION.add("log-ratio-one-sided", "Only log-ratios above eps count.", "log r > eps",
@@ -137,7 +144,7 @@ def _ratio(x: Inputs, c: Choices) -> Real:
 
 
 def _floored(at: int, x: Inputs, c: Choices) -> Real:
-    return maximum(_right(x, c), lift(at)).item()  # type: ignore[no-any-return]
+    return maximum(_right(x, c), lift(at)).item()
 
 
 EXPLAINED.add("arguments-exchanged", "Values and returns are exchanged.", "1 - Var(v - R) / Var(v)",
@@ -153,8 +160,10 @@ EXPLAINED.add("denominator-not-centred", "The mean square of the returns stands 
               "1 - Var(R - v) / mean(R^2)", "With returns far from 0 everything looks explained.",
               _less(_residual, lambda x: _second_moment(x.returns)))
 EXPLAINED.add("squared-correlation", "The squared correlation is returned.", "corr(v, R)^2",
-              "Blind to scale and to sign: a critic of -R gets 1.", lambda x, c: _correlation(x) * _correlation(x))
-EXPLAINED.add("correlation", "The correlation is returned.", "corr(v, R)", "Blind to the scale of the critic.",
+              "Blind to scale and to sign: a critic of -R gets 1.",
+              lambda x, c: _correlation(x) * _correlation(x))
+EXPLAINED.add("correlation", "The correlation is returned.", "corr(v, R)",
+              "Blind to the scale of the critic.",
               lambda x, c: _correlation(x))
 EXPLAINED.add("unexplained-part", "The ratio is not subtracted from 1.", "Var(R - v) / Var(R)",
               "0 is perfect and 1 is useless.", _ratio)
@@ -166,8 +175,8 @@ EXPLAINED.add("std-for-variance", "Standard deviations are divided.", "1 - std(R
 EXPLAINED.add("ddof-mixed", "One variance divides by n, the other by n - 1.", "1 - Var_1(R - v) / Var_0(R)",
               "Off by n / (n - 1).", _less(lambda x: _variance(x.returns - x.values, 1), _spread),
               _less(_residual, lambda x: _variance(x.returns, 1)))
-EXPLAINED.add("variance-of-values", "The variance of the values stands for that of the error.", "Var(v) / Var(R)",
-              "A critic of the right spread is perfect, whatever it predicts.",
+EXPLAINED.add("variance-of-values", "The variance of the values stands for that of the error.",
+              "Var(v) / Var(R)", "A critic of the right spread is perfect, whatever it predicts.",
               lambda x, c: _variance(x.values) / variance_floor(_spread(x), c),
               _less(lambda x: _variance(x.values), _spread))
 EXPLAINED.add("regression-slope", "The covariance is divided by a variance.", "Cov(v, R) / Var(R)",
@@ -179,5 +188,6 @@ EXPLAINED.add("floored-at-minus-one", "Values below -1 become -1.", "max(-1, 1 -
               "How bad a diverging critic is does not show.", partial(_floored, -1))
 EXPLAINED.add("sums-added", "Values are added to returns, not subtracted.", "1 - Var(R + v) / Var(R)",
               "A perfect critic gets -3.", _less(lambda x: _variance(x.returns + x.values), _spread))
-EXPLAINED.add("percentage", "The result is multiplied by 100.", "100 (1 - Var(R - v) / Var(R))", "1 means 1 %.",
+EXPLAINED.add("percentage", "The result is multiplied by 100.", "100 (1 - Var(R - v) / Var(R))",
+              "1 means 1 %.",
               lambda x, c: _right(x, c) * 100)

@@ -155,14 +155,14 @@ def _row_skipping(rewards: Array, values: Array, mask: Array, gamma: Real, decay
 def _row_multiplied(rewards: Array, values: Array, mask: Array, gamma: Real, decay: Real) -> Array:
     """Masked tokens are steps of reward 0 and value 0."""
     r, v = where(mask, rewards, ZERO), where(mask, values, ZERO)
-    after = np.append(v[1:], ZERO)
+    after = np.append(v[1:], [ZERO])
     return backward((r + gamma * after - v)[:, None], decay, inside(mask[:, None].shape))[:, 0]
 
 
 def _row_bounded(rewards: Array, values: Array, mask: Array, gamma: Real, decay: Real) -> Array:
     """A masked token ends the stretch before it."""
     r, v = where(mask, rewards, ZERO), where(mask, values, ZERO)
-    after = np.append(v[1:], ZERO)
+    after = np.append(v[1:], [ZERO])
     keep = np.append(mask[1:], False)[:, None]
     return backward((r + gamma * after - v)[:, None], decay, keep)[:, 0]
 

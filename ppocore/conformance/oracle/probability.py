@@ -62,11 +62,11 @@ def effective_sample_size(x: Inputs, c: Choices) -> Outputs:
 
 def shifted_weights(log_weights: Array) -> Array:
     """e^(l - max l), with the slack of e^l: textbook code has the large argument somewhere."""
-    top = max(l.value for l in log_weights)
+    top = max(log_weight.value for log_weight in log_weights)
 
-    def weight(l: Real) -> Real:
-        value = (l.value - top).exp()
-        return Real(value, float(value) * (l.slack + abs(float(l.value)) + abs(float(top)) + 1))
+    def weight(x: Real) -> Real:
+        value = (x.value - top).exp()
+        return Real(value, float(value) * (x.slack + abs(float(x.value)) + abs(float(top)) + 1))
 
     return each(weight, log_weights)
 
@@ -107,7 +107,7 @@ def categorical_log_prob(x: Inputs, c: Choices) -> Outputs:
 
 def categorical_entropy(x: Inputs, c: Choices) -> Outputs:
     table = log_softmax(x.logits, x.get("action_mask"))
-    return {"entropy": np.array([total([-_xlogx(l) for l in row]) for row in table], dtype=object)}
+    return {"entropy": np.array([total([-_xlogx(log_p) for log_p in row]) for row in table], dtype=object)}
 
 
 def _xlogx(log_p: Real) -> Real:

@@ -17,13 +17,13 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 CONTEXT = decimal.Context(prec=60, Emin=-999999, Emax=999999, traps=[])
 NEAR_ULPS = 8
 """Within this many ulp of a kink, either side's derivative is a right answer."""
 
-Array = NDArray[Any]
+Array = Any
+"""An object array of Reals, or whatever arithmetic makes of one: numpy.typing cannot say it."""
 
 
 @dataclass
