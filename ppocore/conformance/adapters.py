@@ -223,7 +223,8 @@ def _plain(conventions: Any, label: str) -> dict[str, Any]:
     if not isinstance(conventions, Mapping):
         kind = type(conventions).__name__
         raise BadAdapter(f"{label}: CONVENTIONS is a {kind}; it must be a dict of names and values.")
-    return {str(name): value if isinstance(value, (str, int, float, type(None))) else str(value)
+    return {str(name): _plain(value, label) if isinstance(value, Mapping)
+            else value if isinstance(value, (str, int, float, type(None))) else str(value)
             for name, value in conventions.items()}
 
 

@@ -7,7 +7,7 @@ element, in units of the roundoff of DTYPE.  No other tolerance exists in the ga
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class Bench:
     def mismatch(self, formula: Formula, question: Question, answer: Answer, choices: Choices,
                  unit: float | None = None) -> Mismatch | None:
         """The worst difference between an answer and what the formula expects, or None."""
-        targets = self.expect(formula, question, choices)
+        targets = self._roomy(formula, question, choices)
         unit = UNIT[self.dtype] if unit is None else unit
         first = next(iter(targets))
         given = _flat(answer.outputs)
@@ -135,6 +135,18 @@ class Bench:
                     return found
         return None
 
+    def _roomy(self, formula: Formula, question: Question, choices: Choices) -> Targets:
+        """Targets of a formula; a wrong one has at least the definition's room.
+
+        What cancels exactly in a wrong formula, and so has no slack there, need not cancel in code.
+        """
+        targets = self.expect(formula, question, choices)
+        definition = DEFINITIONS[self.operation.name]
+        if formula is definition:
+            return targets
+        right = self.expect(definition, question, choices)
+        return {name: _with_room_of(target, right.get(name)) for name, target in targets.items()}
+
     def _differs(self, name: str, got: Floats, target: Target, unit: float, exact: bool) -> Mismatch | None:
         got = np.asarray(got, dtype=np.float64)
         want = target.want
@@ -157,6 +169,12 @@ class Bench:
     def _room(self, target: Target, unit: float) -> Floats:
         slack = np.where(np.isnan(target.slack), np.inf, target.slack)
         return K * unit * slack + UNIT[self.dtype] * np.abs(target.want) + TINY[self.dtype]
+
+
+def _with_room_of(target: Target, other: Target | None) -> Target:
+    if other is None or other.slack.shape != target.slack.shape:
+        return target
+    return replace(target, slack=np.fmax(target.slack, other.slack))
 
 
 def _worst(name: str, got: Floats, want: Floats, right: Any, distance: Floats, exact: bool) -> Mismatch:
@@ -203,7 +221,7 @@ def _where_finite(target: Target, question: Question, name: str) -> Target:
     finite = np.isfinite(given)
     if finite.all():
         return target
-    return Target(target.want, target.slack, target.low, target.high, finite)
+    return replace(target, judged=finite)
 
 
 def _flat(outputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from ppocore.conformance.operations import OPERATIONS
+
 ROLLOUT = ("td_errors", "gae", "discounted_returns")
 RATIOS = ("ratio", "kl_k1", "kl_k2", "kl_k3", "surrogate_loss", "clip_loss", "kl_penalty_loss", "ppo_loss")
 LOSSES = ("surrogate_loss", "clip_loss", "kl_penalty_loss", "value_loss", "clipped_value_loss", "ppo_loss")
@@ -47,7 +49,7 @@ def _list() -> tuple[Convention, ...]:
         Convention("grad_norm_eps", ("0", "1e-6"), ("clip_grad_norm",),
                    "max_norm / norm, or max_norm / (norm + 1e-6).", ("0", "1e-6")),
         Convention("clip_fraction", ("all", "binding", "log_space"), ("clip_fraction",),
-                   "Count |r - 1| > eps, only where the clip takes effect, or |log r| > eps.",
+                   "Count |r - 1| > eps, only where the clip takes effect, or |log r| > eps (or log(1 + eps)).",
                    ("all", "binding", "log_space")),
         Convention("explained_variance", ("var", "var+E", "floor:E"), ("explained_variance",),
                    "Divide by Var(R), Var(R) + E, or max(Var(R), E).", ("var", "var+E", "floor:E")),
@@ -103,13 +105,19 @@ def number_text(x: float) -> str:
     return repr(x)
 
 
-class Declared(Mapping[str, str]):
-    """What an adapter declares: convention name to canonical value."""
+class Declared(Mapping[str, "str | Mapping[str, str]"]):
+    """What an adapter declares: convention to canonical value, for all its operations or for one of them."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str | Mapping[str, str]]) -> None:
         self._values = dict(values)
 
-    def __getitem__(self, name: str) -> str:
+    def of(self, operation: str) -> dict[str, str]:
+        """What holds for one operation: its own declarations before the general ones."""
+        general = {name: value for name, value in self._values.items() if isinstance(value, str)}
+        own = self._values.get(operation, {})
+        return general | (dict(own) if isinstance(own, Mapping) else {})
+
+    def __getitem__(self, name: str) -> str | Mapping[str, str]:
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -123,13 +131,23 @@ def parse(raw: object) -> Declared:
     """Read an adapter's CONVENTIONS; ValueError with the nearest right name for anything not on the list."""
     if not isinstance(raw, Mapping):
         raise ValueError(f"CONVENTIONS is a {type(raw).__name__}; it must be a dict of names and values.")
-    return Declared({str(name): _canonical(str(name), value) for name, value in raw.items()})
+    return Declared({str(name): _entry(str(name), value) for name, value in raw.items()})
+
+
+def _entry(name: str, value: object) -> str | Mapping[str, str]:
+    """One line of CONVENTIONS: a convention and its value, or an operation and its own conventions."""
+    if name not in OPERATIONS:
+        return _canonical(name, value)
+    if not isinstance(value, Mapping):
+        raise ValueError(f"CONVENTIONS[{name!r}] is {value!r}; for an operation it must be a dict of conventions.")
+    return {str(own): _canonical(str(own), chosen) for own, chosen in value.items()}
 
 
 def _canonical(name: str, value: object) -> str:
     convention = CONVENTIONS.get(name)
     if convention is None:
-        raise ValueError(f"CONVENTIONS names {name!r}, which is no convention{_nearest(name, CONVENTIONS)}")
+        nearest = _nearest(name, {**CONVENTIONS, **OPERATIONS})
+        raise ValueError(f"CONVENTIONS names {name!r}, which is neither a convention nor an operation{nearest}")
     if value is None and "none" in convention.values:
         return "none"
     text = str(value).strip().replace(" ", "")
@@ -164,4 +182,4 @@ def _in_range(convention: Convention, text: str, value: object) -> str:
 
 def _nearest(name: str, names: Mapping[str, object]) -> str:
     close = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}."
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(CONVENTIONS)}."

@@ -25,10 +25,11 @@ def diagnose(
     operation: Operation, asked: Sequence[Pair], declared: Declared, dtype: str, ask: Ask, strict: bool
 ) -> tuple[list[Result], Verdict]:
     """Results of every case and the verdict they add up to.  `ask` puts further questions, to shrink."""
-    judge = Judge(operation, dtype, asked, declared)
+    own = declared.of(operation.name)
+    judge = Judge(operation, dtype, asked, own)
     finding = judge.finding()
     results = build_results(judge.bench, asked, finding.shown, finding.mistakes, judge.unjudged, ask)
-    return results, _verdict(operation, results, finding, declared, strict)
+    return results, _verdict(operation, results, finding, own, strict)
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Finding:
 class Judge:
     """Looks for conventions, then for named mistakes, that give every answer of one operation."""
 
-    def __init__(self, operation: Operation, dtype: str, asked: Sequence[Pair], declared: Declared) -> None:
+    def __init__(self, operation: Operation, dtype: str, asked: Sequence[Pair], declared: Mapping[str, str]) -> None:
         self.operation = operation
         self.dtype = dtype
         self.bench = Bench(operation, dtype)
@@ -59,7 +60,10 @@ class Judge:
         self.unjudged = _other_rank(operation, asked)
         gating = [p for p in asked if p[0].case.level in GATING and id(p[0]) not in self.unjudged]
         self.answered = [p for p in gating if p[1].outcome == "ok"]
-        self.refused = any(p[1].outcome != "ok" for p in gating)
+        unanswered = [p for p in gating if p[1].outcome != "ok"]
+        # Code that raises on NaN where it does not matter lets it through as surely as code that adds it up.
+        self.chokes = bool(unanswered) and all(q.case.poisoned and a.outcome == "raised" for q, a in unanswered)
+        self.refused = bool(unanswered) and not self.chokes
         # Small questions first: most wrong explanations fail on the first few.
         self.plain = sorted((p for p in self.answered if not p[0].case.poisoned), key=_size)
         self.poisoned = [p for p in self.answered if p[0].case.poisoned]
@@ -169,20 +173,20 @@ class Judge:
         slugs = []
         if any(answer.mutated for _, answer in self.answered):
             slugs.append("mutates-input")
-        if explained and self.poisoned and any(self.leaks(formula, choices) for formula in self.formulas):
+        if explained and any(self.leaks(formula, choices) for formula in self.formulas):
             slugs.append("nan-leak")
         return tuple(f"{self.operation.name}/{slug}" for slug in slugs)
 
 
     def leaks(self, formula: Formula, choices: Choices) -> bool:
-        """True if poison makes answers NaN and does nothing else to them."""
+        """True if poison makes answers NaN, or the function raise, and does nothing else to them."""
         found = [self.differs(pair, formula, choices) for pair in self.poisoned]
         wrong = [mismatch for mismatch in found if mismatch is not None]
-        return bool(wrong) and all(mismatch.only_nan for mismatch in wrong)
+        return (bool(wrong) or self.chokes) and all(mismatch.only_nan for mismatch in wrong)
 
 
 def _verdict(
-    operation: Operation, results: Sequence[Result], finding: Finding, declared: Declared, strict: bool
+    operation: Operation, results: Sequence[Result], finding: Finding, declared: Mapping[str, str], strict: bool
 ) -> Verdict:
     wrong = [r for r in results if r.status in ("fail", "error") and (strict or r.level in GATING)]
     gating_wrong = [r for r in wrong if r.level in GATING]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ppocore.conformance.case import Case, Question
+from ppocore.conformance.compare import Bench
 from ppocore.conformance.operations import OPERATIONS
+from ppocore.conformance.oracle import DEFINITIONS
+from ppocore.conformance.oracle.inputs import Choices
 from ppocore.conformance.terminal import number, numbers
 
 
@@ -34,9 +36,9 @@ def explain(case: Case, put: Question | None) -> Iterator[str]:
 
 
 def _expected(put: Question | None) -> dict[str, Any]:
-    """The oracle's answers, where the judging half offers them as `diagnose.expected(question)`."""
-    if put is None:
+    """The definition's answers, where it is known what the function is handed."""
+    if put is None or put.case.level == "reject":
         return {}
-    module = importlib.import_module("ppocore.conformance.diagnose")
-    answer: Callable[[Question], dict[str, Any]] | None = getattr(module, "expected", None)
-    return answer(put) if answer is not None else {}
+    bench = Bench(OPERATIONS[put.case.operation], "float64")
+    targets = bench.expect(DEFINITIONS[put.case.operation], put, Choices())
+    return {name: target.want for name, target in targets.items()}

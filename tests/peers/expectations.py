@@ -270,7 +270,7 @@ PEERS: dict[str, Peer] = {
             "discounted_returns": mistake("nan-leak", because=LEAKS),
             "normalize_advantages": free(BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"),
             "kl_penalty_loss": unnamed(
-                "The coefficient is changed in place before the gradient is taken. [FINDINGS 1]"
+                "The coefficient is changed in place before the gradient is taken. [docs/found.md 1]"
             ),
             "explained_variance": free("The spacing of the type is added to the variance.", explained_variance="var+E"),
         },
@@ -291,7 +291,7 @@ PEERS: dict[str, Peer] = {
                 "reduced-precision", because="Clip bounds and coefficients are float32 buffers. [P 2.3]"
             ),
             "kl_penalty_loss": unnamed(
-                "The coefficient is changed in place before the gradient is taken. [FINDINGS 1]"
+                "The coefficient is changed in place before the gradient is taken. [docs/found.md 1]"
             ),
             "explained_variance": free("The spacing of the type is added to the variance.", explained_variance="var+E"),
         },

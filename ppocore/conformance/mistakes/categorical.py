@@ -148,7 +148,7 @@ _both("mask-too-weak", "Illegal logits are lowered, or replaced by a number, and
       "Logits have no scale of their own: what is small for one state is large for another.",
       *(partial(_lowered, by) for by in (1, 2, 5, 10, 20)),
       *(partial(_filled, number) for number in (-1, -5, -10, -20)),
-      seen=("Stable-Baselines-Team/stable-baselines3-contrib #302",))
+      seen=("sb3-contrib #302",))
 _both("mask-multiplied-into-logits", "Illegal logits become 0.", "logits * action_mask",
       "A logit of 0 is an ordinary one: illegal actions keep probability.", partial(_filled, 0))
 _both("softmax-twice", "softmax is taken of probabilities.", "log_softmax(softmax(logits))",
@@ -300,11 +300,11 @@ ENTROPY.add("probabilities-clamped", "Probabilities are kept above a small numbe
               for everywhere in (True, False)))
 ENTROPY.add("not-renormalized", "Illegal actions are left out of the sum, but keep their probability.",
             "-sum over legal of p log p, p = softmax(logits)", "Legal probabilities do not add up to 1.",
-            _unrenormalised, seen=("JuliaReinforcementLearning/ReinforcementLearning.jl #917",))
+            _unrenormalised, seen=("JuliaReinforcementLearning #917",))
 ENTROPY.add("zero-times-infinity", "0 log 0 is computed for illegal actions.", "p * log(p) at p = 0",
             "The whole loss is NaN as soon as one action is illegal.", _naive(_table),
-            seen=("JuliaReinforcementLearning/ReinforcementLearning.jl #917",
-                  "Stable-Baselines-Team/stable-baselines3-contrib #81"))
+            seen=("JuliaReinforcementLearning #917",
+                  "sb3-contrib #81"))
 ENTROPY.add("unshifted-exponent", "exp is taken of the logits as they come.", "p = exp(z) / sum(exp(z))",
             "Logits of 1000 give inf/inf, although a constant in them means nothing.",
             lambda x, c: _entropy(_unshifted(x)), lambda x, c: _entropy(_unshifted_sum(x)),

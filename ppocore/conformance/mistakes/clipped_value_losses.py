@@ -21,7 +21,7 @@ CATALOGUE = Catalogue()
 
 
 class _Clips:
-    """Enters clipped_value_loss with another clipped value, part(x): ties go to it, or are shared as in autodiff."""
+    """Enters clipped_value_loss with another clipped value: part(x)."""
 
     def __call__(self, name: str, *, says: str, wrong: str, matters: str) -> Callable[[Part], None]:
         enter = CATALOGUE.enter(f"{CLIPPED}/{name}", says=says, wrong=wrong, matters=matters)
@@ -44,7 +44,7 @@ class _Clips:
 
 def shared_maximum(a: Array, b: Array) -> Array:
     """The larger of two; a tie has half the gradient of each."""
-    return where(a == b, (a + b) / 2, maximum(a, b))
+    return where(each(lambda p, q: p.value == q.value, a, b), (a + b) / 2, maximum(a, b))
 
 
 def of_clipped(part: Part, larger: Part) -> Formula:
@@ -90,8 +90,7 @@ def _square(error: Real) -> Real:
 @errors("min-of-branches", CLIPPED,
         says="The smaller of the two squared errors is taken.",
         wrong="mean(min((v - R)^2, (v_clip - R)^2))",
-        matters="Values outside of the band get no gradient where they are wrong, and one where they are"
-                " right.",
+        matters="A value that has moved too far the wrong way gets no gradient back, and no other move is bounded.",
         seen=("ray #19291", "leggedrobotics/rsl_rl #152", "implementation-matters #1"))
 def _smaller(gap: Array, far: Array) -> Array:
     return minimum(gap * gap, far * far)
@@ -144,7 +143,7 @@ def _mean_before_max(operation: str) -> Formula:
     return formula
 
 
-@formulas("error-clipped", CLIPPED,
+@formulas("error-clipped-instead-of-the-move", CLIPPED,
           says="The error is clipped instead of the move of the value.",
           wrong="mean(clip(v - R, -eps, eps)^2)",
           matters="The more wrong a value is, the less it learns.")

@@ -166,7 +166,7 @@ _both_ends("averaged-over-dimensions", "Dimensions are averaged and not added up
            lambda t: rowwise(t) / t.shape[1])
 _both_ends("not-summed", "One number per dimension is returned.", "terms of shape (B, D)",
            "(B, D) broadcasts against (B,), and each dimension gets a ratio of its own.", lambda t: t,
-           seen=("thu-ml/tianshou #40", "AI4Finance-Foundation/ElegantRL #273"))
+           seen=("thu-ml/tianshou #40", "ElegantRL #273"))
 _both_ends("first-dimension-only", "Only the first dimension is scored.", "log N(a[0])",
            "The other dimensions learn nothing.", lambda t: t[:, 0])
 _both_ends("reduced-over-batch", "Rows are averaged or added up as well.", "mean or sum over all",
@@ -188,6 +188,26 @@ SQUASHED.add("constant-once", "The constant is subtracted once, not once per dim
              "sum(...) - log(2 pi) / 2", "Right in one dimension only.",
              lambda x, c: rowwise(_terms(_unsquashed(x)) - _jacobian(x))
              + (x.mean.shape[1] - 1) * half_log_two_pi())
+
+
+def _slope(x: Inputs) -> Array:
+    """1 - tanh(a)^2."""
+    squashed = each(lambda a: a.tanh(), x.actions)
+    return 1 - squashed * squashed
+
+
+def _lost(unit: float, x: Inputs) -> Array:
+    """1 - tanh(a)^2 where tanh(a) rounds to 1."""
+    return each(lambda v: v if v.value > unit else ZERO, _slope(x))
+
+
+PLAIN.add("jacobian-applied", "The correction for a squashed action is subtracted from a Gaussian that is not.",
+          "log N(a) - log(1 - tanh(a)^2)", "Not the density of the action that was taken.",
+          lambda x, c: rowwise(_terms(x) - log(_slope(x))),
+          lambda x, c: rowwise(_terms(x) - log(_slope(x) + constant("1e-6"))),
+          lambda x, c: rowwise(_terms(x) - log(_lost(2.0**-53, x))),
+          lambda x, c: rowwise(_terms(x) - log(_lost(2.0**-24, x))),
+          lambda x, c: rowwise(_terms(x) - _jacobian(x)), seen=("hwang-ua/inac_pytorch #1",))
 
 
 def _squashed(correction: Terms) -> Value:
@@ -303,7 +323,7 @@ def _product(x: Inputs, c: Choices) -> Array:
 ENTROPY.add("averaged-over-dimensions", "Dimensions are averaged and not added up.", "mean over D",
             "The bonus does not grow with the dimensions it should keep open.",
             lambda x, c: _h(x, c) / _dimensions(x),
-            seen=("Unity ml-agents #4538", "DLR-RM/stable-baselines3 fd9e73cf", "ikostrikov 67b0115"))
+            seen=("Unity ml-agents #4538", "DLR-RM/stable-baselines3 fd9e73cf", "google-research/batch-ppo e53b33d"))
 ENTROPY.add("not-summed", "One number per dimension is returned.", "terms of shape (B, D)",
             "A mean taken over it later is a mean over dimensions, too.", lambda x, c: _each_dimension(x),
             seen=("ikostrikov 67b0115", "marlbenchmark/on-policy #39", "ray-project/ray #13053"))

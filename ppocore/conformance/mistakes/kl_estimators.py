@@ -264,6 +264,10 @@ def _targetless(x: Inputs, c: Choices) -> Real:
 
 ADAPT.add("inverted", "The coefficient falls when the KL is too large, and rises when it is too small.",
           "kl > 1.5 target: kl_coef / 2", "The penalty vanishes when it is needed.", _inverted)
+ADAPT.add("thresholds-swapped", "The lower threshold raises the coefficient, the upper one lowers it.",
+          "kl > target / 1.5: x2; kl < 1.5 target: /2", "Near its target the coefficient is moved, never left alone.",
+          lambda x, c: x.kl_coef * 2 if x.kl > x.target_kl / lift("1.5") else x.kl_coef / 2,
+          lambda x, c: x.kl_coef / 2 if x.kl < x.target_kl * lift("1.5") else x.kl_coef * 2)
 ADAPT.add("never-lowered", "The coefficient can only rise.", "no branch for kl < target / 1.5",
           "One noisy batch stops learning for good.", lambda x, c: maximum(_known(x, c), x.kl_coef).item())
 ADAPT.add("never-raised", "The coefficient can only fall.", "no branch for kl > 1.5 target",
@@ -291,7 +295,7 @@ ADAPT.add("proportional-controller",
           "kl_coef * (1 + clip(kl / target - 1, -0.2, 0.2) * n / horizon)",
           "Another controller: it takes thousands of samples to double.",
           *(partial(_controlled, share) for share in SHARES),
-          seen=("verl", "OpenRLHF", "CarperAI/trlx"))
+          seen=("lm-human-preferences", "verl", "OpenRLHF"))
 ADAPT.add("additive", "A multiple of the error is added.", "kl_coef + rate * (kl - target)",
           "A dual ascent whose step depends on the units of the KL; the coefficient can turn negative.",
           *(partial(_added, rate, floored) for rate in ("1", "0.1", "0.01", "0.001") for floored in (False, True)))

@@ -135,6 +135,25 @@ inputs("advantages-shifted", *RATIO,
 inputs.also("advantages-shifted", *RATIO)(_shifted(1))
 
 
+def _of_rows(*, padding: bool) -> Part:
+    def part(x: Inputs, c: Choices) -> Inputs:
+        shared = x.advantages.copy()
+        if shared.ndim > 1:
+            for i, (row, valid) in enumerate(zip(x.advantages, x.valid, strict=True)):
+                shared[i, :] = mean(row if padding else row[valid])
+        return x.but(advantages=shared)
+
+    return part
+
+
+inputs("advantages-averaged-over-the-row", SURROGATE, CLIP,
+       says="All tokens of a row share the mean of their advantages.",
+       wrong="A = mean over the row of A",
+       matters="Good and bad tokens of an answer are no longer told apart; padding may be in the mean.",
+       seen=("areal-project/AReaL #1346",))(_of_rows(padding=False))
+inputs.also("advantages-averaged-over-the-row", SURROGATE, CLIP)(_of_rows(padding=True))
+
+
 @inputs("advantages-negated", CLIP, PPO,
         says="The objective is computed for the negated advantages.",
         wrong="-mean(min(-r A, -clip(r) A))",
@@ -143,7 +162,7 @@ def _negated(x: Inputs, c: Choices) -> Inputs:
     return x.but(advantages=-x.advantages)
 
 
-@formulas("ratios-and-advantages-of-every-pair", SURROGATE, CLIP, KL, PPO,
+@formulas("every-ratio-with-every-advantage", SURROGATE, CLIP, KL, PPO,
           says="Ratios of shape (B, 1) meet advantages of shape (B,): the mean runs over all B x B pairs.",
           wrong="mean over i and j of r[i] A[j]",
           matters="Every action is credited with the mean advantage of the batch.")

@@ -119,9 +119,8 @@ def _min_of_ratios(x: Inputs, c: Choices) -> Array:
 
 def _outside(x: Inputs, c: Choices, dtype: str) -> tuple[Array, Array]:
     """Ratios below and above the band, as code in `dtype` finds them: at the edges a last digit decides."""
-    d = log_ratio(x, c)
-    with np.errstate(all="ignore"):
-        r = np.exp(np.array([float(v.value) for v in d.reshape(-1)], dtype=dtype)).reshape(d.shape)
+    exact = ratio(x, c)
+    r = np.array([float(v.value) for v in exact.reshape(-1)], dtype=dtype).reshape(exact.shape)
     low, high = (np.dtype(dtype).type(float(end.value)) for end in band(x, c))
     return r < low, r > high
 

@@ -205,7 +205,7 @@ def _shared_by_rows(terms: Array, valid: Array, pool: Callable[[Array], Real]) -
     return out
 
 
-@ratios("ratio-of-the-geometric-mean", SURROGATE, CLIP,
+@ratios("ratio-averaged-over-the-row", SURROGATE, CLIP,
         says="All tokens of a row share one ratio, made of the mean of their log-ratios.",
         wrong="r = exp(mean over the row of log_prob - old_log_prob)",
         matters="That is another algorithm: no token can be clipped without all the others of its row.",
@@ -214,7 +214,7 @@ def _geometric(x: Inputs, c: Choices) -> Array:
     return exp(_shared_by_rows(log_ratio(x, c), x.valid, mean))
 
 
-@ratios("ratio-of-the-sequence", SURROGATE, CLIP,
+@ratios("ratio-multiplied-over-the-row", SURROGATE, CLIP,
         says="All tokens of a row share one ratio, that of the whole sequence.",
         wrong="r = exp(sum over the row of log_prob - old_log_prob)",
         matters="Small changes of each token multiply: long rows are clipped almost always.",
@@ -223,7 +223,7 @@ def _sequence(x: Inputs, c: Choices) -> Array:
     return exp(_shared_by_rows(log_ratio(x, c), x.valid, total))
 
 
-@ratios("ratio-sums-the-tokens", SURROGATE, CLIP,
+@ratios("ratio-summed-over-the-row", SURROGATE, CLIP,
         says="All tokens of a row share the sum of their ratios.",
         wrong="r = sum over the row of exp(log_prob - old_log_prob)",
         matters="Equal policies have a ratio as large as the row is long.",
@@ -240,12 +240,12 @@ def _pooled(pool: Callable[[Array], Real]) -> Part:
     return part
 
 
-ratios("ratio-of-the-batch", *RATIO,
+ratios("ratio-pooled-over-the-batch", *RATIO,
        says="The log-ratios are added up, or averaged, over the whole batch before exp.",
        wrong="r = exp(sum of log_prob - old_log_prob)",
        matters="A reduction over the wrong axis: one number serves as the ratio of every"
                " sample.")(_pooled(total))
-ratios.also("ratio-of-the-batch", *RATIO)(_pooled(mean))
+ratios.also("ratio-pooled-over-the-batch", *RATIO)(_pooled(mean))
 
 
 @ratios("log-ratio-centred", *RATIO,
@@ -273,13 +273,13 @@ def _clipped_anyway(eps: str, *, one_sided: bool) -> Part:
     return part
 
 
-objectives("clipped-all-the-same", SURROGATE, KL,
+objectives("hidden-clip", SURROGATE, KL,
            says="The ratio is clipped although this loss has no clip.",
            wrong="min(r A, clip(r, 0.8, 1.2) A)",
            matters="Outside of a hidden band there is no gradient, and the caller cannot tell.",
            )(_clipped_anyway("0.2", one_sided=True))
 for _eps, _one_sided in (("0.2", False), ("0.1", True), ("0.1", False), ("0.3", True), ("0.3", False)):
-    objectives.also("clipped-all-the-same", SURROGATE, KL)(_clipped_anyway(_eps, one_sided=_one_sided))
+    objectives.also("hidden-clip", SURROGATE, KL)(_clipped_anyway(_eps, one_sided=_one_sided))
 
 
 @objectives("weighted-log-prob", SURROGATE, KL,

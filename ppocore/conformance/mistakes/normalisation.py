@@ -193,8 +193,7 @@ NORMALIZE.add("unchanged", "The advantages come back as they were.", "return A",
               lambda x, c: _blanked(x))
 NORMALIZE.add("divided-by-variance", "The root is missing.", "(A - mean) / (var + eps)",
               "The step shrinks as the rewards grow.",
-              _centred(lambda gap, v, s: gap / (v + constant("1e-8"))), _centred(lambda gap, v, s: gap / v),
-              seen=("Denys88/rl_games #365",))
+              _centred(lambda gap, v, s: gap / (v + constant("1e-8"))), _centred(lambda gap, v, s: gap / v))
 NORMALIZE.add("multiplied-by-std", "The centred advantages are multiplied by the standard deviation.",
               "(A - mean) * std", "Spread is squared instead of removed.",
               _centred(lambda gap, v, s: gap * s), _centred(lambda gap, v, s: gap * v.sqrt()))

@@ -130,8 +130,7 @@ CLIP.add("norm-of-first-only", "The norm is that of the first gradient.", "norm 
 CLIP.add("norm-of-last-only", "The norm is that of the last gradient.", "norm = norm(grads[-1])",
          "A loop variable was used after its loop.", _by(lambda grads: _norm(grads[-1:])))
 CLIP.add("only-first-scaled", "Only the first gradient is scaled.", "grads[0] * factor, grads[1:]",
-         "The direction of the step changes, and it stays too long.", _first_scaled, _first_alone,
-         seen=("google-deepmind/open_spiel #827",))
+         "The direction of the step changes, and it stays too long.", _first_scaled, _first_alone)
 CLIP.add("scaled-to-one", "Clipped gradients get norm 1, whatever max_norm is.",
          "g / norm if norm > max_norm", "Right only for max_norm = 1.", _unit,
          _scaled(lambda x: ONE / _norm(x.grads)),

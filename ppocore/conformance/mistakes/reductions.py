@@ -52,7 +52,7 @@ def _common(family: Family, right: Callable[[Inputs, Choices], dict[str, Real]])
         return lambda x, c: right(change(x), c)["mean"]
 
     family.add("mask-ignored", "Masked slots count.", "the mask is not used", "Padding is trained on.",
-               with_mask(_of_all), seen=("huggingface/trl #7024",))
+               with_mask(_of_all), seen=("huggingface/trl #7024", "areal-project/AReaL #1346"))
     family.add("mask-inverted", "The slots that are masked out are the ones used.", "x[~mask]",
                "Only padding is trained on.", with_mask(lambda x: x.but(mask=~x.mask)))
     family.add("mask-as-length", "The mask is read as lengths: the first slots of each row are used.",
@@ -115,8 +115,7 @@ TOKENS.add("all-slots-counted", "Masked slots are zeroed, but the divisor counts
 TOKENS.add("mean-of-row-means", "Each row is averaged first, then the rows.", "mean(row means)",
            "Tokens of short rows weigh more.", _row_means, seen=("verl #906", "OpenRLHF #1249"))
 TOKENS.add("divided-by-rows", "The sum is divided by the number of rows.", "sum(x * mask) / B",
-           "Long rows weigh more, and the size of the step depends on their length.", _row_sums,
-           seen=("verl #931",))
+           "Long rows weigh more, and the size of the step depends on their length.", _row_sums)
 TOKENS.add("divided-by-width", "The sum is divided by the padded width.", "sum(x * mask) / L",
            "Appending padding changes the result.", _over_width, seen=("verl #3741", "verl #5417"))
 TOKENS.add("divided-by-longest-row", "The divisor takes every row to be as long as the longest.",
@@ -139,10 +138,10 @@ TOKENS.add("epsilon-in-count", "A small number is added to the count.", "sum(x *
 MEANS.add("token-mean", "All valid tokens are averaged alike.", "sum(x * mask) / sum(mask)",
           "Long rows weigh more than short ones.", _mean_of, seen=("huggingface/trl #3823",))
 MEANS.add("rows-not-divided", "The rows are added up and not averaged over their tokens.",
-          "mean(sum(x * mask, 1))", "Long rows weigh more than short ones.", _row_sums, seen=("verl #931",))
+          "mean(sum(x * mask, 1))", "Long rows weigh more than short ones.", _row_sums)
 MEANS.add("divided-by-width", "Each row is divided by the padded width.", "mean(sum(x * mask, 1) / L)",
           "Appending padding changes the result, and short rows count for less.", _over_all_slots,
-          seen=("verl #5417", "areal-project/AReaL #1346"))
+          seen=("verl #5417",))
 MEANS.add("divided-by-longest-row", "Each row is divided by the length of the longest.",
           "mean(sum(x * mask, 1)) / longest", "The result depends on what else is in the batch.",
           _over_longest)
@@ -156,7 +155,7 @@ MEANS.add("mean-per-row", "One number per row is returned.", "sum(x * mask, 1) /
           "The mean over rows is missing.", lambda x, c: _rows(x, mean))
 MEANS.add("mean-of-column-means", "Positions are averaged over rows first: the axes are exchanged.",
           "mean(sum(x * mask, 0) / sum(mask, 0))", "Positions weigh alike, not sequences.",
-          _column_means, _column_means_of_some, seen=("OpenRLHF #1250",))
+          _column_means, _column_means_of_some)
 MEANS.add("one-too-many-counted", "Each count is one too large.", "sum(x * mask, 1) / (sum(mask, 1) + 1)",
           "Too small, most of all for short rows.",
           lambda x, c: mean(_rows(x, lambda row: total(row) / (len(row) + 1))))

@@ -29,7 +29,6 @@ from ppocore.conformance.oracle.reals import (
     ZERO,
     Array,
     Real,
-    clip,
     each,
     lift,
     maximum,
@@ -107,6 +106,9 @@ ALL = (VALUE, CLIPPED, PPO)
        matters="Values become medians of the returns instead of means, and advantages are biased.")
 def _absolute(error: Real) -> Real:
     return abs(error) if error.value else ZERO
+
+
+costs.also("absolute-error", *ALL)(abs)
 
 
 @costs("huber-error", *ALL,
@@ -235,7 +237,7 @@ losses("gradient-doubled", *ALL,
        says="The value is right; its gradient is twice its derivative.",
        wrong="the gradient of the loss without its factor 1/2",
        matters="Gradient and loss belong to different conventions.")(lambda loss: graft(loss, loss * 2))
-losses("values-detached", *ALL,
+losses("detached", *ALL,
        says="The value is right, but no gradient flows into the values.",
        wrong="mean((stop_gradient(v) - R)^2)",
        matters="The value function never learns, and the value of the loss does not show it.",
@@ -249,7 +251,7 @@ losses("negated", PPO,
 # What is compared with what.
 
 
-@formulas("values-and-returns-of-every-pair", *ALL,
+@formulas("every-pair-averaged", *ALL,
           says="Values of shape (B, 1) meet returns of shape (B,): the mean runs over all B x B pairs.",
           wrong="mean over i and j of (v[i] - R[j])^2",
           matters="Every value is drawn to the mean return; a perfect critic has a loss above 0.",
@@ -272,12 +274,12 @@ def _shifted(step: int) -> Part:
     return lambda x, valid: x.but(returns=np.roll(x.returns, step, axis=-1))
 
 
-inputs("values-shifted", *ALL,
+inputs("returns-shifted", *ALL,
        says="Values and returns are paired one place apart.",
        wrong="v[i] - R[i + 1]",
        matters="Each value is fitted to the return of its neighbour.",
        seen=("huggingface/trl #44",))(_shifted(-1))
-inputs.also("values-shifted", *ALL)(_shifted(1))
+inputs.also("returns-shifted", *ALL)(_shifted(1))
 
 
 def _normalised(std: str) -> Part:

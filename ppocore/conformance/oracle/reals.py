@@ -42,7 +42,8 @@ def arithmetic(unit: float, side: int = 0) -> Iterator[None]:
     before = (_setting.unit, _setting.side)
     _setting.unit, _setting.side = unit, side
     try:
-        with decimal.localcontext(CONTEXT):
+        # Object arrays pass NumPy the floating-point flags that decimals raise on their way to floats.
+        with decimal.localcontext(CONTEXT), np.errstate(all="ignore"):
             yield
     finally:
         _setting.unit, _setting.side = before
