@@ -222,8 +222,9 @@ def _declaration(conventions: Mapping[str, str], finding: Finding) -> Iterator[s
     if finding.contradicted:
         names = ", ".join(finding.contradicted)
         yield f"the adapter declares another {names} than its code has"
-    if (finding.undeclared or finding.contradicted) and not finding.mistakes:
-        inner = ", ".join(f'"{name}": "{value}"' for name, value in conventions.items())
+    if finding.undeclared or finding.contradicted:
+        named = dict.fromkeys((*finding.undeclared, *finding.contradicted))
+        inner = ", ".join(f'"{name}": "{conventions[name]}"' for name in named)
         yield f"if you mean it, declare it: CONVENTIONS = {{{inner}}}"
 
 

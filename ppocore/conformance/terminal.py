@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ppocore.conformance.case import GATING, Result, Verdict
+from ppocore.conformance.conventions import CONVENTIONS
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.reports import plain
 from ppocore.conformance.runner import LEVELS, Run
@@ -121,9 +122,9 @@ class _Printer:
         for entry in mistakes:
             self._field("why it matters", _sentence(entry.matters))
             self._field("seen in", _sentence(entry.seen))
-        if verdict.conventions and not verdict.declared:
-            declare = ", ".join(f'"{name}": "{value}"' for name, value in verdict.conventions.items())
-            self._command("if you mean it, declare", f"CONVENTIONS = {{{declare}}}")
+        if declare := _to_declare(verdict):
+            inner = ", ".join(f'"{name}": "{value}"' for name, value in declare.items())
+            self._command("if you mean it, declare", f"CONVENTIONS = {{{inner}}}")
         self._command("see it again", self._again(verdict, worst))
         self.line()
 
@@ -219,18 +220,25 @@ class _Printer:
 
 def _details(verdict: Verdict) -> Iterator[str]:
     """Conventions and mistakes, one a line."""
-    undeclared = "" if verdict.declared or verdict.green else "  (not declared)"
+    declare = _to_declare(verdict)
     for name, value in verdict.conventions.items():
-        yield f"{name}={value}{undeclared}"
+        yield f"{name}={value}{'  (not declared)' if name in declare else ''}"
     yield from verdict.mistakes
+
+
+def _to_declare(verdict: Verdict) -> dict[str, str]:
+    """The conventions that would have to be declared: those that change what the quantity means."""
+    if verdict.declared or verdict.green:
+        return {}
+    return {name: value for name, value in verdict.conventions.items() if not CONVENTIONS[name].is_free(value)}
 
 
 def _one_sentence(verdict: Verdict) -> str:
     pairs = ", ".join(f"{name}={value}" for name, value in verdict.conventions.items())
     return {
-        "conforms": "Its answers are right, but an expected failure passes, or a convention that is declared"
-                    " is not used.",
-        "conforms-under": f"It computes what {pairs} means, and does not declare it.",
+        "conforms": "Its answers are right; what is wrong is how it treats input at the edge or beyond it"
+                    " (--strict), or an expected failure that passes.",
+        "conforms-under": f"It computes what {pairs} means, and does not declare that.",
         "known-mistake": "It makes a known mistake.",
         "unknown-difference": "Its answers differ from the definition, and no convention or known mistake"
                               " explains all of them.",

@@ -220,5 +220,5 @@ _add("unknown_convention_value", "", "exit 2", "CONVENTIONS = {'advantage_std': 
 _add("conventions_not_a_dict", "", "exit 2", "CONVENTIONS = ['ddof1']\n")
 _add("null_bytes", "", "exit 2", "x = 1\n\x00\n", healthy=False)
 _add("name_is_hostile", "ratio", "green", "NAME = '</script>\\x1b[31m\\n' * 1000\n", "reports escape what they show")
-_add("name_is_no_string", "ratio", "green", "NAME = object()\n", "or exit 2; never a traceback")
+_add("name_is_no_string", "ratio", "exit 2", "NAME = object()\n", "refused by name; never a traceback")
 _add("module_getattr", "ratio", "green", "def __getattr__(name):\n    raise RuntimeError(name)\n", "looking for absent operations must not crash the run")

@@ -56,6 +56,9 @@ def _clip_fraction(make: Maker) -> Iterator[Case]:
     yield put("sides/positive", "Ratios on every side of the band, A > 0.", grid, up, 0.2)
     yield put("sides/negative", "Ratios on every side of the band, A < 0.", grid, down, 0.2)
     yield put("sides/mixed", "Ratios on every side of the band, both signs.", grid, np.where(grid > 0, -2.0, 3.0), 0.2)
+    yield put("just-above", "Ratios just above 1 + eps.", np.array([0.19, 0.21, 0.3]), np.ones(3), 0.2)
+    yield put("just-below", "Log-ratios of -eps are not yet ratios of 1 - eps.", np.array([-0.19, -0.21]),
+              -np.ones(2), 0.2)
     yield put("wide", "eps = 1/2.", grid * 2.5, up * np.sign(rng.normal(size=12)), 0.5)
     yield put("one", "A single sample, clipped.", np.array([0.5]), np.array([1.0]), 0.2)
     yield put("offset", "Log-probabilities far from 0.", grid[[0, 5, 11]], np.ones(3), 0.2, offset=True)

@@ -90,7 +90,7 @@ def _square(error: Real) -> Real:
 @errors("min-of-branches", CLIPPED,
         says="The smaller of the two squared errors is taken.",
         wrong="mean(min((v - R)^2, (v_clip - R)^2))",
-        matters="A value that has moved too far the wrong way gets no gradient back, and no other move is bounded.",
+        matters="A value that moved too far the wrong way gets no gradient back; no other move is bounded.",
         seen=("ray #19291", "leggedrobotics/rsl_rl #152", "implementation-matters #1"))
 def _smaller(gap: Array, far: Array) -> Array:
     return minimum(gap * gap, far * far)
@@ -146,7 +146,7 @@ def _mean_before_max(operation: str) -> Formula:
 @formulas("error-clipped-instead-of-the-move", CLIPPED,
           says="The error is clipped instead of the move of the value.",
           wrong="mean(clip(v - R, -eps, eps)^2)",
-          matters="The more wrong a value is, the less it learns.")
+          matters="A value that is wrong by more than eps gets no gradient.")
 def _error_clipped(operation: str) -> Formula:
     def formula(x: Inputs, c: Choices) -> Outputs:
         terms = each(_square, clip(x.values - x.returns, -x.value_clip_eps, x.value_clip_eps))
@@ -262,7 +262,7 @@ def _cut_everywhere(gap: Array, far: Array) -> Array:
 
 
 def _unpredictable(dtype: str) -> Formula:
-    """The branch that `dtype` finds larger: inside the band v and v_old + (v - v_old) may differ in a last digit."""
+    """The branch that `dtype` finds larger: v and v_old + (v - v_old) may differ in a last digit."""
 
     def formula(x: Inputs, c: Choices) -> Outputs:
         v, target, old = (_numbers(array, dtype) for array in (x.values, x.returns, x.old_values))
@@ -283,6 +283,6 @@ def _numbers(array: Array, dtype: str) -> Array:
 formulas("clipped-branch-detached", CLIPPED,
          says="The value is right, but the clipped branch has no gradient.",
          wrong="max((v - R)^2, (stop_gradient(v_clip) - R)^2)",
-         matters="Inside the band both branches are equal: which of them gets the gradient is a matter of rounding.",
+         matters="Inside the band both branches are equal: rounding decides which of them gets the gradient.",
          )(lambda operation: _unpredictable("float64"))
 formulas.also("clipped-branch-detached", CLIPPED)(lambda operation: _unpredictable("float32"))

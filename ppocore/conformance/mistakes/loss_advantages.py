@@ -32,6 +32,8 @@ formulas = Shared(CATALOGUE, lambda operation, part: part(operation))
 
 def normalised(x: Inputs, *, ddof1: bool, padding: bool = False) -> Inputs:
     """Advantages normalised over the valid slots, or over all of them."""
+    if not x.valid.any():
+        return x
     seen = x.but(mask=np.ones(x.advantages.shape, dtype=bool) if padding else x.valid)
     choices = Choices(advantage_std="ddof1") if ddof1 else Choices()
     return x.but(advantages=normalize_advantages(seen, choices)["advantages"])
@@ -76,6 +78,8 @@ def _centred(x: Inputs, c: Choices) -> Inputs:
 
 def _scaled(ddof: int) -> Part:
     def part(x: Inputs, c: Choices) -> Inputs:
+        if not x.valid.any():
+            return x
         _, variance = moments(x.advantages[x.valid], ddof)
         return x.but(advantages=x.advantages / (variance.sqrt() + constant("1e-8")))
 

@@ -18,6 +18,7 @@ from ppocore.conformance.mistakes.loss_parts import (
     Part,
     Shared,
     addends,
+    every,
     graft,
     is_masked,
     nan_slope,
@@ -103,6 +104,10 @@ def _gradient_everywhere(operation: str) -> Formula:
 # The mean.
 
 
+def _reduce_all(terms: Array, c: Choices) -> Real:
+    return reduce(terms, every(terms), c)
+
+
 @means("averaged-twice", *EVERY,
        says="The mean is divided by the number of samples once more.",
        wrong="mean(...) / n",
@@ -116,7 +121,7 @@ def _averaged_twice(terms: Array, valid: Array, c: Choices) -> Real:
        wrong="for i in range(n): loss = term[i]",
        matters="An accumulator that is overwritten: all other samples are lost.")
 def _last(terms: Array, valid: Array, c: Choices) -> Real:
-    return reduce(terms[valid][-1:], np.array([True]), c)
+    return _reduce_all(terms[valid][-1:], c)
 
 
 @means("first-sample-alone", *EVERY,
@@ -124,7 +129,7 @@ def _last(terms: Array, valid: Array, c: Choices) -> Real:
        wrong="return inside the loop, or term[0]",
        matters="All other samples are lost.")
 def _first(terms: Array, valid: Array, c: Choices) -> Real:
-    return reduce(terms[valid][:1], np.array([True]), c)
+    return _reduce_all(terms[valid][:1], c)
 
 
 @formulas("mean-missing", *EVERY,

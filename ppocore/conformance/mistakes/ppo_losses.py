@@ -78,7 +78,7 @@ _ppo_mistake("entropy-under-the-value-coefficient",
              "With vf_coef = 0.5 the bonus is half of what was asked for.",
              )(lambda p, v, h, x: p + x.vf_coef * (v - x.ent_coef * h))
 _ppo_mistake("entropy-inside-the-value-loss",
-             "The entropy is subtracted inside the value term, where vf_coef multiplies it; ent_coef is not used.",
+             "The entropy is subtracted inside the value term, with vf_coef for its coefficient.",
              "clip_loss + vf_coef (value_loss - mean(entropy))",
              "ent_coef has no effect.")(lambda p, v, h, x: p + x.vf_coef * (v - h))
 _ppo_mistake("coefficients-exchanged",

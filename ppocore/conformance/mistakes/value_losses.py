@@ -284,6 +284,8 @@ inputs.also("returns-shifted", *ALL)(_shifted(1))
 
 def _normalised(std: str) -> Part:
     def part(x: Inputs, valid: Array) -> Inputs:
+        if not valid.any():
+            return x
         seen = x.but(advantages=x.returns, mask=valid)
         choices = Choices(advantage_std=std) if std else Choices()
         return x.but(returns=normalize_advantages(seen, choices)["advantages"])

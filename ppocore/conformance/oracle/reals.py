@@ -90,7 +90,7 @@ class Real:
         value = self.value / other.value
         if not other.value:
             return Real(value, 0.0, None)
-        slack = (self.slack + _size(value) * other.slack) / _size(other.value) + _size(value)
+        slack = _over(self.slack + _size(value) * other.slack, _size(other.value)) + _size(value)
         if self.parents is None and other.parents is None:
             return Real(value, slack)
         inverse = stop(ONE) / stop(other)
@@ -157,7 +157,7 @@ class Real:
     def log(self) -> Real:
         """Natural logarithm; NaN below zero, minus infinity at zero."""
         value = self.value.ln()
-        relative = self.slack / _size(self.value) if self.value else 0.0
+        relative = _over(self.slack, _size(self.value)) if self.value else 0.0
         return Real(value, relative + _size(value), _parents((self, ONE / stop(self))))
 
     def sqrt(self) -> Real:
@@ -165,7 +165,7 @@ class Real:
         value = self.value.sqrt()
         if not value:
             return Real(value, 0.0, None)
-        slack = self.slack / (2 * _size(value)) + _size(value)
+        slack = _over(self.slack, 2 * _size(value)) + _size(value)
         return Real(value, slack, _parents((self, ONE / (TWO * Real(value, slack)))))
 
     def tanh(self) -> Real:
@@ -183,6 +183,11 @@ class Real:
 
 def _size(value: Decimal) -> float:
     return abs(float(value))
+
+
+def _over(slack: float, size: float) -> float:
+    """A quotient of slacks; a divisor below the smallest float leaves no bound."""
+    return slack / size if size else float("inf")
 
 
 def _parents(*links: tuple[Real, Real]) -> tuple[tuple[Real, Real], ...] | None:
