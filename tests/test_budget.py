@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.optional import require
 
 from ppocore.conformance import forms, frameworks, signatures
 from ppocore.conformance.calls import answer
@@ -18,6 +17,7 @@ from ppocore.conformance.compare import TINY, Bench, K
 from ppocore.conformance.operations import OPERATIONS, Operation
 from ppocore.conformance.oracle import DEFINITIONS
 from ppocore.conformance.oracle.inputs import Choices
+from tests.optional import require
 
 SHARE = 0.25
 """Textbook code may use this share of the budget; the rest is room for code we have not seen."""

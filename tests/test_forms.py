@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.forms.conventions_table import TABLE, Entry
-from tests.optional import require
 
 import ppocore
+from tests.forms.conventions_table import TABLE, Entry
+from tests.optional import require
 
 FORMS = sorted(Path(__file__).parent.joinpath("forms").glob("*.py"))
 RIGHT = [path for path in FORMS if path.name.startswith(("textbook_", "unusual_"))]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.optional import require
-from tests.wrong import Wrong, everything
 
 import ppocore
 from ppocore.conformance.case import GATING
+from tests.optional import require
+from tests.wrong import Wrong, everything
 
 ALL = [wrong for wrong in everything() if wrong.expect != "green"]
 

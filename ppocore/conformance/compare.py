@@ -135,6 +135,18 @@ class Bench:
                     return found
         return None
 
+    def excess(self, question: Question, answer: Answer, choices: Choices) -> Floats:
+        """Signed errors of an answer beyond the budget of DTYPE, 0 elsewhere; of outputs with the right shape."""
+        targets = self.expect(DEFINITIONS[self.operation.name], question, choices)
+        found = [np.zeros(0)]
+        for name, got in [*_flat(answer.outputs).items(), *answer.gradients.items()]:
+            target = targets.get(name)
+            if target is not None and np.shape(got) == target.want.shape:
+                error = np.asarray(got - target.want)
+                beyond = np.abs(error) > self._room(target, UNIT[self.dtype])
+                found.append(np.where(beyond & np.isfinite(error), error, 0.0).reshape(-1))
+        return np.concatenate(found)
+
     def _roomy(self, formula: Formula, question: Question, choices: Choices) -> Targets:
         """Targets of a formula; a wrong one has at least the definition's room.
 
@@ -150,8 +162,6 @@ class Bench:
     def _differs(self, name: str, got: Floats, target: Target, unit: float, exact: bool) -> Mismatch | None:
         got = np.asarray(got, dtype=np.float64)
         want = target.want
-        if want.shape == () and got.size == 1:
-            got = got.reshape(())
         if got.shape != want.shape:
             return Mismatch(name, (), None, None, f"`{name}` has shape {got.shape}, want {want.shape}")
         with np.errstate(all="ignore"):

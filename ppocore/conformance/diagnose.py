@@ -140,6 +140,13 @@ class Judge:
                 return False
         return bool(self.plain)
 
+    def fits(self, formula: Formula, choices: Choices) -> bool:
+        """Whether a wrong formula explains the answers; where it is not defined, it explains nothing."""
+        try:
+            return self.explains(formula, choices)
+        except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError):
+            return False
+
     def differs(self, pair: Pair, formula: Formula, choices: Choices, unit: float | None = None) -> Mismatch | None:
         """How one answer differs from a formula; cases on which a convention is not defined never do."""
         question, answer = pair
@@ -154,19 +161,28 @@ class Judge:
         known = mistakes.of(self.operation.name)
         for _, group in itertools.groupby(near, key=lambda c: _distance(c, base)):
             for choices in group:
-                fits = {f: m.slug for m in known for f in m.formulas if self.explains(f, choices)}
+                fits = {f: m.slug for m in known for f in m.formulas if self.fits(f, choices)}
                 if fits:
                     self.formulas = tuple(fits)
                     return choices, tuple(dict.fromkeys(fits.values()))
         return None, ()
 
     def imprecise(self, candidates: Sequence[Choices]) -> tuple[Choices | None, tuple[str, ...]]:
-        """Right but for the accuracy of a shorter number format."""
+        """Right but for rounding to a shorter number format."""
+        if self.operation.name == "clip_fraction":
+            # Its budget is that of float32 already: nothing shorter is any use as an explanation.
+            return None, ()
         for unit in precision.shorter(self.dtype, self.answered):
             for choices in candidates:
-                if self.explains(self.definition, choices, unit):
+                if self.explains(self.definition, choices, unit) and self.rounds(choices):
                     return choices, (f"{self.operation.name}/reduced-precision",)
         return None, ()
+
+    def rounds(self, choices: Choices) -> bool:
+        """True if the errors look like rounding, or every output is a float32 number."""
+        with np.errstate(all="ignore"):
+            errors = [self.bench.excess(question, answer, choices) for question, answer in self.plain]
+        return precision.looks_rounded(np.concatenate(errors)) or precision.all_single(self.answered)
 
     def general(self, choices: Choices, explained: bool) -> tuple[str, ...]:
         """Mistakes told from the way of answering: inputs changed, NaN let through."""

@@ -15,13 +15,30 @@ def shorter(dtype: str, answered: Sequence[tuple[Question, Answer]]) -> Iterator
     """Roundoffs to try.  The 16-bit formats are so coarse that their answers must also be such numbers."""
     if dtype == "float64":
         yield FLOAT32
-    numbers = np.concatenate([
-        np.asarray(value, dtype=np.float64).reshape(-1)
-        for _, answer in answered for value in answer.outputs.values() if not isinstance(value, list)
-    ] or [np.zeros(0)])
+    numbers = _numbers(answered)
     for unit, rounded in ((HALF, _to_half), (BFLOAT16, _to_bfloat16)):
         if numbers.size and np.array_equal(numbers, rounded(numbers), equal_nan=True):
             yield unit
+
+
+def all_single(answered: Sequence[tuple[Question, Answer]]) -> bool:
+    """True if every number answered is a float32 number."""
+    numbers = _numbers(answered)
+    with np.errstate(over="ignore"):
+        return np.array_equal(numbers, numbers.astype(np.float32).astype(np.float64), equal_nan=True)
+
+
+def _numbers(answered: Sequence[tuple[Question, Answer]]) -> np.ndarray:
+    return np.concatenate([np.zeros(0)] + [
+        np.asarray(value, dtype=np.float64).reshape(-1)
+        for _, answer in answered for value in answer.outputs.values() if not isinstance(value, list)])
+
+
+def looks_rounded(errors: np.ndarray) -> bool:
+    """True if the errors go both ways, as rounding does; a formula that is off goes one way more often."""
+    wrong = errors[errors != 0]
+    up = int((wrong > 0).sum())
+    return bool(wrong.size >= 8 and min(up, wrong.size - up) >= 0.2 * wrong.size)
 
 
 def _to_half(x: np.ndarray) -> np.ndarray:

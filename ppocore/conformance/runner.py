@@ -30,6 +30,9 @@ from ppocore.conformance.signatures import nearest
 STRIKES = 3
 """Crashes or time-outs of one operation after which its remaining cases are not run."""
 
+PATIENCE = {"jax": 3}
+"""JAX compiles anew for every shape it meets: its cases get that many times the limit."""
+
 LEVELS = (*GATING, "edge", "reject")
 
 
@@ -212,7 +215,7 @@ def _judge(
     if not questions:
         note = "no case could be put to it; not covered: " + _uncovered(callee, operation)
         return [], Verdict(operation.name, "error", green=False, notes=(note,))
-    ask = _Respondent(callee, options.timeout)
+    ask = _Respondent(callee, options.timeout * PATIENCE.get(callee.description.framework, 1))
     asked = []
     for done, put in enumerate(questions):
         progress(operation.name, done, len(questions))

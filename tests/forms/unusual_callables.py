@@ -75,7 +75,7 @@ def gaussian_entropy(mean, log_std):
     return np.sum(log_std, axis=1) + log_std.shape[1] * 0.5 * (1 + np.log(2 * np.pi))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _half_log_two_pi(dtype):
     return dtype(0.9189385332046727)
 

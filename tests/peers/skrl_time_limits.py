@@ -9,10 +9,9 @@ them (`PPO.record_transition`, called here for that), and `compute_gae` cuts at 
 
 from types import SimpleNamespace
 
+import skrl_float32
 import torch
 from skrl.agents.torch.ppo import PPO
-
-import skrl_float32
 from skrl_float32 import DTYPE, FRAMEWORK, VERSION
 
 NAME = "skrl (torch), float32, time_limit_bootstrap"

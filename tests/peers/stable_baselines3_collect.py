@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
-
 from stable_baselines3_float32 import DTYPE, FRAMEWORK, LINE, VERSION
 
 NAME = "stable-baselines3, float32, collection and buffer"

@@ -9,7 +9,6 @@ from rounding.
 # ruff: noqa: F403
 
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-
 from stable_baselines3_float32 import *
 
 NAME = "stable-baselines3, float64"

@@ -16,7 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
 from expectations import CONFORMS, PEERS, Expected
 
 HERE = Path(__file__).parent

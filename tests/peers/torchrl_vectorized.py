@@ -4,7 +4,6 @@
 # ruff: noqa: F401
 
 from torchrl.objectives.value import functional
-
 from torchrl_float32 import DTYPE, FRAMEWORK, VERSION, sequences, steps
 
 NAME = "torchrl, float32, vectorised estimators"

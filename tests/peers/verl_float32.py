@@ -3,9 +3,8 @@
 # An adapter offers what it imports.
 # ruff: noqa: F401
 
-from verl.utils import torch_functional
-
 import verl_float64
+from verl.utils import torch_functional
 from verl_float64 import (
     FRAMEWORK,
     VERSION,

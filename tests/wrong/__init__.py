@@ -3,7 +3,7 @@
 import dataclasses
 import importlib
 import types
-from typing import Callable
+from collections.abc import Callable
 
 FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation", "torch_gradients")
 

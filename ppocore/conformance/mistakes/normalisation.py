@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from ppocore.conformance.mistakes.catalogue import Catalogue
 from ppocore.conformance.mistakes.family import Family, Value
 from ppocore.conformance.oracle.advantages import denominator, moments, normalize_advantages
@@ -250,3 +252,24 @@ NORMALIZE.add("result-clipped", "The result is cut off.", "clip((A - mean) / std
 NORMALIZE.add("over-an-axis-of-one", "The statistics are taken over an axis of length one.",
               "A[None].mean(0), A[None].std(0)", "Every advantage becomes 0 (or NaN).", _over_nothing,
               seen=("tensorflow/agents #651",))
+
+
+def _halves_apart(x: Inputs, c: Choices) -> Array:
+    """The first and second half of the entries, each by its own statistics."""
+    half = (len(x.advantages) + 1) // 2
+    parts = [(slice(0, half), x.valid[:half]), (slice(half, None), x.valid[half:])]
+    done = []
+    for part, valid in parts:
+        own = x.but(advantages=x.advantages[part], mask=valid)
+        done.append(normalize_advantages(own, c)["advantages"] if valid.any() else own.advantages)
+    return np.concatenate(done)
+
+
+def _mean_kept(x: Inputs, c: Choices) -> Array:
+    return normalize_advantages(x, c)["advantages"] + mean(x.advantages[x.valid])
+
+
+NORMALIZE.add("halves-apart", "Two parts of the batch are normalised apart.",
+              "(A_k - mean(A_k)) / std(A_k) for each part k", "The same advantage counts differently on different ranks.", _halves_apart, seen=("THUDM/slime #2235",))
+NORMALIZE.add("mean-kept", "The mean is added back.", "(A - mean) / std + mean",
+              "Scaled, not centred.", _mean_kept, seen=("huggingface/trl masked_whiten (shift_mean=False)", "verl"))

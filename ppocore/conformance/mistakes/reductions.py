@@ -182,3 +182,7 @@ SUMS.add("sum-per-row", "One number per row is returned.", "sum(x * mask, 1)",
 SUMS.add("sum-per-column", "One number per position is returned: the axes are exchanged.", "sum(x * mask, 0)",
          "Positions of different sequences are mixed.",
          lambda x, c: np.array([total(column) for column in _blanked(x).T], dtype=object))
+
+TOKENS.add("last-row-only", "Only the last row is averaged.", "x[-1][mask[-1]].mean()",
+           "The metric of the last micro-batch stands for all.", lambda x, c: mean(x.x[-1][x.mask[-1]]),
+           seen=("verl-project/verl #2259",))

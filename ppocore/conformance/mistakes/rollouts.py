@@ -69,15 +69,13 @@ def earlier(flags: Array) -> Array:
     return np.concatenate([np.zeros_like(flags[:1]), flags[:-1]])
 
 
-LATE = {
-    "says": "The end of an episode is read one step late: step t looks at the flag of step t + 1.",
-    "wrong": "nonterminal_t = 1 - done[t + 1]",
-    "matters": "The last step of an episode takes its value from the next episode, and the one before it is cut off.",
-    "seen": ("hill-a/stable-baselines #385", "stable-baselines3 0.7.0", "rlevo #342"),
-}
-
-
-@CATALOGUE.enter(*under(ALL, "done-read-one-step-late"), **LATE)
+@CATALOGUE.enter(
+    *under(ALL, "done-read-one-step-late"),
+    says="The end of an episode is read one step late: step t looks at the flag of step t + 1.",
+    wrong="nonterminal_t = 1 - done[t + 1]",
+    matters="The last step of an episode takes its value from the next episode, and the one before it is cut off.",
+    seen=("hill-a/stable-baselines #385", "stable-baselines3 0.7.0", "rlevo #342"),
+)
 def _late(x: Inputs, c: Choices) -> Outputs:
     never = np.zeros_like(x.terminated[-1])
     return reread(x, c, terminated=later(x.terminated, never), truncated=later(x.truncated, never))
@@ -87,6 +85,20 @@ def _late(x: Inputs, c: Choices) -> Outputs:
 def _late_last_kept(x: Inputs, c: Choices) -> Outputs:
     return reread(x, c, terminated=later(x.terminated, x.terminated[-1]),
                   truncated=later(x.truncated, x.truncated[-1]))
+
+
+@CATALOGUE.variant(*under(BOTH, "done-read-one-step-late"))
+def _late_next_row(x: Inputs, c: Choices) -> Outputs:
+    """The value used is the next row's, even where next_values is handed over."""
+    never = np.zeros_like(x.terminated[-1])
+    flags = {"terminated": later(x.terminated, never), "truncated": later(x.truncated, never)}
+    return DEFINITIONS[_operation(x)](x.but(next_values=rows_after(x), **flags), c)
+
+
+@CATALOGUE.variant(*under(BOTH, "done-read-one-step-late"))
+def _late_next_row_last_kept(x: Inputs, c: Choices) -> Outputs:
+    flags = {"terminated": later(x.terminated, x.terminated[-1]), "truncated": later(x.truncated, x.truncated[-1])}
+    return DEFINITIONS[_operation(x)](x.but(next_values=rows_after(x), **flags), c)
 
 
 def _shifted_parts(x: Inputs, c: Choices, shifted: Any, bootstrap: bool) -> Outputs:
@@ -185,6 +197,32 @@ def _ends_ignored_rows(x: Inputs, c: Choices) -> Outputs:
 def _never_cut(x: Inputs, c: Choices) -> Outputs:
     p = plan(x, c)
     return answer(x, Plan(p.rewards, p.after, inside(p.keep.shape), p.drop))
+
+
+@CATALOGUE.enter(
+    "gae/time-limit-zeroes-the-bootstrap-and-leaks",
+    says="At a time limit the bootstrap is cut, and the recursion is not.",
+    wrong="delta_t = r_t + gamma V_{t+1} (1 - done_t) - V_t; A_t = delta_t + gamma lambda (1 - terminated_t) A_{t+1}",
+    matters="Each mask stands where the other belongs.", seen=("Toni-SM/skrl #449",),
+)
+def _masks_exchanged(x: Inputs, c: Choices) -> Outputs:
+    p = plan(x, c)
+    ends = x.terminated | x.truncated
+    return answer(x, Plan(p.rewards, where(ends, ZERO, p.after), inside(ends.shape) & ~x.terminated, p.drop))
+
+
+@CATALOGUE.enter(
+    "gae/rewards-of-the-next-row",
+    says="Rewards and flags are read from the next row, and the last row is left at 0.",
+    wrong="delta_t = r_{t+1} + gamma V_{t+1} (1 - done_{t+1}) - V_t, A_{T-1} = 0",
+    matters="Right only where the buffer stores rewards one row later.", seen=("PufferAI/PufferLib c_gae",),
+)
+def _next_row(x: Inputs, c: Choices) -> Outputs:
+    inner = inside(x.terminated.shape)
+    alive = inner & ~_late_padded(x.terminated | x.truncated)
+    rewards = np.concatenate([x.rewards[1:], x.rewards[-1:]])
+    delta = where(inner, rewards + x.gamma * where(alive, rows_after(x), ZERO) - x.values, ZERO)
+    return answer(x, Plan(rewards, rewards, alive, ~inner), delta=delta)
 
 
 @CATALOGUE.enter(
@@ -409,8 +447,8 @@ def _last_row_zero(x: Inputs, c: Choices) -> Outputs:
     return answer(x, p, delta=delta)
 
 
-@CATALOGUE.enter(*under(RECURSIVE, "wrong-time-axis"), says="The recursion runs along the environments instead of time.",
-                 wrong="arrays of shape (N, T) read as (T, N)", matters="Environments are mixed up with time.",
+@CATALOGUE.enter(*under(RECURSIVE, "wrong-time-axis"),
+                 says="The recursion runs along the environments instead of time.", wrong="arrays of shape (N, T) read as (T, N)", matters="Environments are mixed up with time.",
                  seen=("vwxyzjn/cleanrl #83", "pytorch/rl #2087"))
 def _transposed(x: Inputs, c: Choices) -> Outputs:
     turned = {n: v.T for n, v in x._values.items() if isinstance(v, np.ndarray) and v.ndim == 2}
@@ -427,6 +465,14 @@ def _flattened(x: Inputs, c: Choices) -> Outputs:
     flat = {n: v.reshape(-1, 1) for n, v in x._values.items() if isinstance(v, np.ndarray) and v.ndim == 2}
     outputs = DEFINITIONS[_operation(x)](x.but(**flat), c)
     return {name: value.reshape(shape) for name, value in outputs.items()}
+
+
+@CATALOGUE.variant(*under(RECURSIVE, "axes-flattened"))
+def _flattened_by_environment(x: Inputs, c: Choices) -> Outputs:
+    """Environment after environment, one bootstrap at the very end."""
+    flat = {n: v.T.reshape(-1, 1) for n, v in x._values.items() if isinstance(v, np.ndarray) and v.ndim == 2}
+    outputs = DEFINITIONS[_operation(x)](x.but(**flat), c)
+    return {name: value.reshape(x.rewards.T.shape).T for name, value in outputs.items()}
 
 
 @CATALOGUE.enter(*under(RECURSIVE, "time-reversed"), says="The recursion runs forward in time.",
@@ -467,6 +513,9 @@ _returns_only("returns-are-advantages", "The value targets lack the value.", "re
               "The critic learns to predict advantages.", lambda x, a: a)
 _returns_only("returns-subtract-values", "The value is subtracted from the advantages.", "returns = A - v",
               "The critic runs away from its targets.", lambda x, a: a - x.values)
+_returns_only("returns-are-rewards-to-go", "The value targets are discounted sums of rewards.",
+              "returns = G_t, not A_t + V(s_t)", "gae_lambda has no say in what the critic learns.",
+              lambda x, a: discounted_returns(x, Choices())["returns"], "openai/spinningup (by design)")
 _returns_only("returns-one-row-too-many", "The value targets have one row more than the rollout.",
               "returns = A + v over T + 1 values", "Targets and predictions are paired wrongly or not at all.",
               lambda x, a: np.concatenate([a + x.values, x.next_values[-1:]]), "tensorflow/agents 81323cd0")

@@ -10,7 +10,7 @@ import numpy as np
 from ppocore.conformance.mistakes.catalogue import Catalogue
 from ppocore.conformance.oracle.advantages import Outputs, token_gae, zeros
 from ppocore.conformance.oracle.inputs import Choices, Inputs
-from ppocore.conformance.oracle.reals import ZERO, Array, Real, constant
+from ppocore.conformance.oracle.reals import ZERO, Array, Real, constant, where
 
 CATALOGUE = Catalogue()
 
@@ -46,7 +46,7 @@ def _masked_steps(x: Inputs, mask_rewards: bool, mask_values: bool) -> Outputs:
 
 
 def _zeroed(array: Array, mask: Array) -> Array:
-    return np.where(mask, array, ZERO)
+    return where(mask, array, ZERO)
 
 
 def _rows(x: Inputs, row: Callable[..., Array]) -> Outputs:
@@ -120,6 +120,11 @@ def _values_early(x: Inputs, c: Choices) -> Outputs:
     return token_gae(x.but(values=_shift(x.values, 1)), c)
 
 
+@CATALOGUE.variant("token_gae/values-one-position-early")
+def _values_early_repeated(x: Inputs, c: Choices) -> Outputs:
+    return token_gae(x.but(values=np.concatenate([x.values[:, :1], x.values[:, :-1]], axis=1)), c)
+
+
 @_enter("values-one-position-late", "Values are taken one position after their token.",
         "v[start + 1 : end + 1]", "The value already knows the token it should judge.",
         "HarderThenHarder #9")
@@ -156,7 +161,7 @@ def _bootstraps(x: Inputs, c: Choices) -> Outputs:
 @_enter("returns-in-place-of-advantages", "The value targets are returned as advantages.", "A_t + v_t",
         "No baseline is left in the policy gradient.")
 def _targets(x: Inputs, c: Choices) -> Outputs:
-    return {"advantages": token_gae(x, c)["advantages"] + np.where(x.mask, x.values, ZERO)}
+    return {"advantages": token_gae(x, c)["advantages"] + where(x.mask, x.values, ZERO)}
 
 
 @_enter("immediate-reward-only", "The advantage is the immediate reward less the value.", "A_t = r_t - v_t",
