@@ -136,7 +136,7 @@ def parse(raw: object) -> Declared:
 
 def _entry(name: str, value: object) -> str | Mapping[str, str]:
     """One line of CONVENTIONS: a convention and its value, or an operation and its own conventions."""
-    if name not in OPERATIONS:
+    if name in CONVENTIONS and not isinstance(value, Mapping) or name not in OPERATIONS:
         return _canonical(name, value)
     if not isinstance(value, Mapping):
         raise ValueError(f"CONVENTIONS[{name!r}] is {value!r}; for an operation it must be a dict of conventions.")

@@ -1,0 +1,1 @@
+"""The examiner: asks whether the house matches the definitions."""

@@ -1,0 +1,3 @@
+"""What pytest need not look into: adapters, which the tests hand to the gate."""
+
+collect_ignore = ["benchmarks", "forms", "wrong"]
