@@ -220,15 +220,16 @@ def test_interrupt_ends_cleanly_and_writes_nothing(tmp_path):
     path, report, pid = tmp_path / "slow.py", tmp_path / "report.jsonl", tmp_path / "pid"
     path.write_text(f"import os, time\ndef ratio(log_prob, old_log_prob):\n"
                     f"    open({str(pid)!r}, 'w').write(str(os.getpid()))\n    time.sleep(60)\n")
-    process = subprocess.Popen([sys.executable, "-m", "ppocore", "check", path, "--report", report],
-                               stderr=subprocess.PIPE, text=True, env=environment())
-    for _ in range(200):
-        if pid.exists() and pid.read_text():
-            break
-        time.sleep(0.05)
-
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    with subprocess.Popen([sys.executable, "-m", "ppocore", "check", path, "--report", report],
+                          stderr=subprocess.PIPE, text=True, env=environment(),
+                          # A shell that runs the tests in the background has them ignore Ctrl-C.
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
+        for _ in range(400):
+            if pid.exists() and pid.read_text():
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
 
     assert (process.returncode, err) == (130, "ppocore: interrupted; nothing was written.\n")
     assert not report.exists()

@@ -47,7 +47,8 @@ def _to_half(x: np.ndarray) -> np.ndarray:
 
 
 def _to_bfloat16(x: np.ndarray) -> np.ndarray:
-    bits = x.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+    with np.errstate(over="ignore"):
+        bits = x.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
     return np.where(np.isnan(x), np.nan, bits.view(np.float32).astype(np.float64))
 
 
