@@ -32,7 +32,8 @@ ROWS: list[tuple[str, list[str]]] = [
 def seconds(command: Sequence[str], caches: Path) -> float:
     """Wall time of one run with caches in the given folder."""
     environment: Mapping[str, str] = os.environ | {
-        "PYTHONPYCACHEPREFIX": str(caches / "bytecode"), "NUMBA_CACHE_DIR": str(caches / "numba")}
+        "PYTHONPYCACHEPREFIX": str(caches / "bytecode"), "NUMBA_CACHE_DIR": str(caches / "numba"),
+        "PYTHONDONTWRITEBYTECODE": ""}
     start = time.perf_counter()
     done = subprocess.run([sys.executable, *command], env=environment, cwd=ROOT, capture_output=True, check=False)
     if done.returncode:
