@@ -448,7 +448,8 @@ def _last_row_zero(x: Inputs, c: Choices) -> Outputs:
 
 
 @CATALOGUE.enter(*under(RECURSIVE, "wrong-time-axis"),
-                 says="The recursion runs along the environments instead of time.", wrong="arrays of shape (N, T) read as (T, N)", matters="Environments are mixed up with time.",
+                 says="The recursion runs along the environments instead of time.",
+                 wrong="arrays of shape (N, T) read as (T, N)", matters="Environments are mixed up with time.",
                  seen=("vwxyzjn/cleanrl #83", "pytorch/rl #2087"))
 def _transposed(x: Inputs, c: Choices) -> Outputs:
     turned = {n: v.T for n, v in x._values.items() if isinstance(v, np.ndarray) and v.ndim == 2}
