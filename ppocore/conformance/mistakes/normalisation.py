@@ -270,7 +270,7 @@ def _mean_kept(x: Inputs, c: Choices) -> Array:
 
 
 NORMALIZE.add("halves-apart", "Two parts of the batch are normalised apart.",
-              "(A_k - mean(A_k)) / std(A_k) for each part k", "The same advantage counts differently on different ranks.",
-              _halves_apart, seen=("THUDM/slime #2235",))
+              "(A_k - mean(A_k)) / std(A_k) for each part k",
+              "The same advantage counts differently on different ranks.", _halves_apart, seen=("THUDM/slime #2235",))
 NORMALIZE.add("mean-kept", "The mean is added back.", "(A - mean) / std + mean",
               "Scaled, not centred.", _mean_kept, seen=("huggingface/trl masked_whiten (shift_mean=False)", "verl"))
