@@ -254,11 +254,12 @@ def _distance(choices: Choices, base: Choices) -> tuple[int, int, int]:
 
 VARIANTS = {
     # Both flags on one step: the published code of these looks at the time limit first.
-    ("truncation", "mask"): "1", ("timeout_value", "current_observation"): "1",
+    ("truncation", "mask"): ("1",), ("timeout_value", "current_observation"): ("1",),
     # The final observation's value is seen, and the recursion runs on: nearer to leak_bootstrap than to leak.
-    ("truncation", "leak_bootstrap"): "1", ("truncation", "leak"): "2",
+    # Or both flags on one step, as above.
+    ("truncation", "leak_bootstrap"): ("1", "3"), ("truncation", "leak"): ("2",),
     # |log r| > log(1 + eps).
-    ("clip_fraction", "log_space"): "1",
+    ("clip_fraction", "log_space"): ("1",),
 }
 """Other readings of a value that published code gives it, in the order they are tried."""
 
@@ -266,9 +267,9 @@ VARIANTS = {
 def _refined(choices: Choices) -> Iterator[Choices]:
     """The assignment, and the other readings of its values."""
     readings = [choices]
-    for pair, number in VARIANTS.items():
-        if choices[pair[0]] == pair[1]:
-            readings.append(Choices(dict(choices) | {"_variant": number}))
+    for (name, value), numbers in VARIANTS.items():
+        if choices[name] == value:
+            readings += [Choices(dict(choices) | {"_variant": number}) for number in numbers]
     for reading in readings:
         yield reading
         if choices["gae_recursion"] == "brax":

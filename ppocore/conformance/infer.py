@@ -38,8 +38,10 @@ def _shortest(x: float, room: float) -> str:
 
 
 def _eps_values(kind: str, x: float, room: float) -> Iterator[str]:
-    if 0 < x <= 1e-3 + room:
-        yield f"{kind}{_shortest(x, room)}"
+    """The number as code would write it, read generously first; what is no larger than its error is no number."""
+    if 2 * room < x <= 1e-3 + room:
+        for generous in (16 * room, room):
+            yield f"{kind}{_shortest(x, min(generous, x / 4))}"
 
 
 def _std_eps(operation: str, asked: Asked, unit: float) -> Iterator[str]:
@@ -88,7 +90,7 @@ def _explained_variance(operation: str, asked: Asked, unit: float) -> Iterator[s
         if got.size != 1 or not residual or float(got.reshape(())) == 1.0:
             continue
         denominator = residual / (1 - float(got.reshape(())))
-        room = 8 * K * unit * abs(denominator)
+        room = K * unit * abs(denominator) * (1 + 1 / abs(1 - float(got.reshape(()))))
         yield from _eps_values("var+", denominator - variance, room)
         yield from _eps_values("floor:", denominator, room)
 

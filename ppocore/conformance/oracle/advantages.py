@@ -62,7 +62,7 @@ def plan(x: Inputs, c: Choices) -> Plan:
     """How the convention `truncation` (and `timeout_value`) reads the ends."""
     terminated, cut = x.terminated, x.terminated | x.truncated
     # _variant: published code of some conventions looks at the time limit before the termination.
-    timeout = x.truncated if c["_variant"] == "1" else x.truncated & ~terminated
+    timeout = x.truncated if c["_variant"] in ("1", "3") else x.truncated & ~terminated
     nothing = zeros(terminated.shape)
     keep, drop = inside(cut.shape) & ~cut, np.zeros(cut.shape, dtype=bool)
     final = where(terminated, nothing, x.next_values)
@@ -75,7 +75,8 @@ def plan(x: Inputs, c: Choices) -> Plan:
         case "mask":
             return replace(default, drop=timeout)
         case "leak" | "leak_bootstrap" as value:
-            return _leaking(x, final, x.truncated & ~terminated, bool(c["_variant"]), value == "leak_bootstrap")
+            folded = x.truncated if c["_variant"] == "3" else x.truncated & ~terminated
+            return _leaking(x, final, folded, c["_variant"] in ("1", "2"), value == "leak_bootstrap")
     return default
 
 
