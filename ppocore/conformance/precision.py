@@ -22,9 +22,11 @@ def shorter(dtype: str, answered: Sequence[tuple[Question, Answer]]) -> Iterator
 
 
 def all_single(answered: Sequence[tuple[Question, Answer]]) -> bool:
-    """True if every number answered is a float32 number."""
+    """True if every number answered is a float32 number, and they are not just whole ones."""
     numbers = _numbers(answered)
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
+        if np.array_equal(numbers, np.round(numbers), equal_nan=True):
+            return False
         return np.array_equal(numbers, numbers.astype(np.float32).astype(np.float64), equal_nan=True)
 
 

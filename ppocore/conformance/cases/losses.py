@@ -29,20 +29,21 @@ def _policy(make: Maker) -> Iterator[Case]:
             inputs |= {"clip_eps_low": low, "clip_eps_high": high, "dual_clip": c}
         return make.case(name, says, inputs, **flags)
 
-    up, down = np.ones(8), -np.ones(8)
-    wave = np.array([1.0, -2.0, 0.5, 3.0, -1.0, 0.0, -0.25, 1.5])
+    up, wave = np.ones(8), np.array([1.0, -2.0, 0.5, 3.0, -1.0, 0.0, -0.25, 1.5])
     yield put("smoke/equal", "Equal policies: minus the mean advantage.", ratios(np.zeros(4), -1.0)
               | {"advantages": np.array([1.0, 2.0, -4.0, 3.0])}, level="smoke")
-    for name, a in (("positive", up), ("negative", down), ("mixed", wave), ("mixed-reversed", wave[::-1].copy())):
+    for name, a in (("positive", up), ("negative", -up), ("mixed", wave), ("mixed-reversed", wave[::-1].copy())):
         yield put(f"sides/{name}", "Ratios below, inside and above the band.", ratios(SIDES, -1.5) | {"advantages": a},
-                  level="gradients")
+                  level="gradients", kinks=True)
     for log_ratio in (-0.5, 0.0, 0.125, 0.5, 2.0):
         for one in (2.0, -2.0):
             yield put(f"one/{log_ratio:g}/{one:g}", f"One sample: log-ratio {log_ratio:g}, advantage {one:g}.",
                       ratios(np.array([log_ratio]), -1.0) | {"advantages": np.array([one])})
     for name, (says, d) in FAR.items():
-        yield put(name, says, ratios(d) | {"advantages": np.array([1.0, -2.0, 1.0])[:d.size]})
-        yield put(f"{name}-negative", says, ratios(d) | {"advantages": -np.array([1.0, -2.0, 1.0])[:d.size]})
+        for suffix, sign in (("", 1.0), ("-negative", -1.0)):
+            # A clamp of the log-ratio at one of these has its kink there.
+            a = sign * np.array([1.0, -2.0, 1.0])[:d.size]
+            yield put(name + suffix, says, ratios(d) | {"advantages": a}, kinks=True)
     for n in (2, 5, 64):
         yield put(f"plain/{n}", f"{n} samples.", log_probs(rng, (n,)) | {"advantages": normal(rng, (n,))},
                   level="gradients")
@@ -135,6 +136,8 @@ def _kl_penalty(make: Maker) -> Iterator[Case]:
               advantages=np.zeros(4), level="gradients")
     yield put("kl-only/one-row", "One row, advantage 0.", logits(rng, (1, 3)), logits(rng, (1, 3)),
               2.0, advantages=np.zeros(1), level="gradients")
+    yield put("scale/1e4", "Advantages near 1e4.", logits(rng, (4, 3)), logits(rng, (4, 3)), 0.5,
+              advantages=large(rng, (4,)))
     yield put("offset", "Common offsets of 1000 and -1000.", logits(rng, (4, 3)) + 1000,
               logits(rng, (4, 3)) - 1000, 0.5)
     yield put("spread", "Logits 30 apart.", np.array([[0.0, 30.0, 15.0]]), np.array([[10.0, 0.0, 30.0]]), 0.5)
@@ -204,6 +207,7 @@ def _clipped_value(make: Maker) -> Iterator[Case]:
         yield put(f"plain/{n}", f"{n} values.", *near((n,)), level="gradients")
     for eps in (0.2, 0.1):
         yield put(f"eps/{eps:g}", f"value_clip_eps = {eps:g}.", *near((8,)), None, eps, level="gradients")
+    yield put("scale/1e4", "Values and returns up to 1e4.", large(rng, (8,)), large(rng, (8,)), large(rng, (8,)))
     v, r, old = near((8,))
     yield put("scale/100", "Values near 100: the band is narrow.", 100 * v, 100 * r, 100 * old, eps=0.2)
     yield put("edges", "Values at the edges of the band.", np.array([0.5, -0.5, 0.5, -0.5]),
@@ -234,6 +238,9 @@ def _ppo(make: Maker) -> Iterator[Case]:
     for name, a in (("mixed", wave), ("positive", np.abs(wave)), ("negative", -np.abs(wave))):
         yield put(f"sides/{name}", "Ratios below, inside and above the band.", 8, **ratios(SIDES, -1.5), advantages=a,
                   level="gradients")
+    yield put("scale/1e4", "Values and returns up to 1e4.", 5, values=large(rng, (5,)), returns=large(rng, (5,)))
+    yield put("entropy-negative", "Differential entropies may be negative.", 5, entropy=-np.abs(normal(rng, (5,))),
+              level="gradients")
     zero = {"advantages": np.zeros(5)}
     yield put("value-only", "Advantages of 0 and no entropy bonus: the value term.", 5, **zero, ent_coef=0.0,
               level="gradients")

@@ -28,6 +28,7 @@ def ratios(d: Array, offset: float = 0.0) -> dict[str, Array]:
 SIDES = np.array([-2.0, -0.5, -0.125, 0.0, 0.0, 0.125, 0.5, 2.0])
 FAR = {"far/up": ("Log-ratios of 15 and 25.", np.array([15.0, 25.0])),
        "far/up-one": ("A log-ratio of 50.", np.array([50.0])),
+       "far/top-one": ("A log-ratio of 60.", np.array([60.0])),
        "far/down": ("Log-ratios of -15, -25, -50.", np.array([-15.0, -25.0, -50.0])),
        "far/edge": ("Log-ratios of 60 and -60.", np.array([60.0, -60.0]))}
 
@@ -97,6 +98,8 @@ def _importance(make: Maker) -> Iterator[Case]:
         yield put(f"plain/{n}", f"{n} samples.", n, 0.5)
     yield put("spread", "Weights from 1e-4 to 1e4.", 8, 5.0)
     yield put("long", "300 samples.", 300, 1.0)
+    yield make.case("small-weights", "Every weight is near e^-25.", {"fx": normal(rng, (5,)),
+                    "log_p": rng.normal(-26, 1, 5), "log_q": rng.normal(-1, 0.5, 5)})
     for offset in (1000.0, -1000.0):
         yield put(f"offset/{offset:g}", f"Both log-densities near {offset:g}.", 8, 1.0, offset)
     yield make.case("far", "Log-weights of 30 and -30.", {"fx": np.array([1.0, -2.0, 3.0]),
@@ -180,6 +183,10 @@ def _categorical(make: Maker) -> Iterator[Case]:
         z = logits(rng, m.shape)
         yield put(f"mask/{name}", "Illegal actions have probability 0.", np.where(m, z, z + 5), m)
         yield put(f"nan/{name}", "Logits of illegal actions are NaN.", poison(z, ~m), m, poisoned=True)
+    low = np.array([[1, 1, 0, 1], [0, 1, 1, 0]], dtype=bool)
+    yield put("mask/offset", "Legal logits near -1000: an illegal one must still be lower.",
+              logits(rng, low.shape) - 1000, low)
+    yield put("peaked", "Probabilities down to 1e-6.", np.array([[14.0, 0.0, 1.0], [0.0, 13.0, 2.0]]))
     yield put("mask/full", "A mask that forbids nothing.", logits(rng, (3, 4)), np.ones((3, 4), dtype=bool))
     for name, random in make.random():
         rng = random
@@ -240,7 +247,11 @@ def _gaussian(make: Maker) -> Iterator[Case]:
     yield put("narrow", "log_std = -5.", (2, 3), log_std=np.full((2, 3), -5.0))
     yield put("wide", "log_std = 2.", (2, 3), log_std=np.full((2, 3), 2.0))
     yield put("far", "Means near 100.", (2, 3), mean=rng.normal(100, 1, (2, 3)))
+    if acts:
+        yield put("far-actions", "Actions a thousand standard deviations out.", (2, 3),
+                  mean=rng.normal(0, 1, (2, 3)), log_std=np.full((2, 3), -5.0), actions=rng.uniform(8, 12, (2, 3)))
     if other:
+        yield put("other-narrow", "other_log_std = -5.", (2, 3), other_log_std=np.full((2, 3), -5.0))
         same = gaussian(rng, (2, 3))
         yield put("equal", "Equal distributions: 0.", (2, 3), **same, other_mean=same["mean"].copy(),
                   other_log_std=same["log_std"].copy())
@@ -274,18 +285,25 @@ def _squashed(make: Maker) -> Iterator[Case]:
     yield put("reject/outside", "An action of 1.5.", (1, 2), actions=np.array([[1.5, 0.5]]), level="reject")
 
 
+MULTIPLES = (0.0, 0.1, 0.4, 0.49, 0.51, 0.58, 0.65, 0.685, 0.715, 0.78, 0.85, 1.0, 1.15, 1.25, 1.28, 1.32, 1.4, 1.47,
+             1.53, 1.7, 1.9, 1.96, 2.04, 2.2, 10.0)
+"""Both sides of every threshold of the known rules, and none within a hundredth of one."""
+
+
 def _adapt(make: Maker) -> Iterator[Case]:
     def put(name: str, says: str, kl: float, target: float, coef: float, **flags: Any) -> Case:
         return make.case(name, says, {"kl_coef": coef, "kl": kl, "target_kl": target}, **flags)
 
     yield put("smoke/at-target", "KL at its target: nothing changes.", 0.25, 0.25, 0.5, level="smoke")
-    # One multiple of the target in every interval between the thresholds of the known rules.
-    for multiple in (0.0, 0.1, 0.4, 0.58, 0.685, 0.8, 1.0, 1.2, 1.4, 1.7, 1.9, 2.2, 10.0):
+    for multiple in MULTIPLES:
         yield put(f"multiple/{multiple:g}", f"KL at {multiple:g} times its target.", multiple * 0.25, 0.25, 0.5)
         yield put(f"small-target/{multiple:g}", f"KL at {multiple:g} times a target of 0.01.", multiple * 0.01, 0.01,
                   3.0)
+    for coef in (1000.0, 1e-5):
+        yield put(f"coefficient/{coef:g}/up", "A coefficient far from 1 grows without a bound.", 1.0, 0.25, coef)
+        yield put(f"coefficient/{coef:g}/down", "A coefficient far from 1 shrinks without a bound.", 0.0, 0.25, coef)
     for name, rng in make.random():
-        multiple = float(rng.choice([0.3, 0.6, 1.1, 1.65, 3.0]))
+        multiple = float(rng.choice([0.3, 0.6, 1.05, 1.65, 3.0]))
         target, coef = float(rng.uniform(0.005, 1.0)), float(rng.uniform(0.1, 2.0))
         yield put(name, "A random target.", multiple * target, target, coef)
     yield put("reject/target", "target_kl is 0.", 0.1, 0.0, 0.5, level="reject")

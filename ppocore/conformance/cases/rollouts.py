@@ -207,6 +207,7 @@ def _tokens(make: Maker) -> Iterator[Case]:
     yield put("full/usual", "Every token counts, usual discounts.", np.ones((3, 6), dtype=bool), 0.99, 0.95, normal)
     yield put("long/tail", "Rows of up to 250 tokens.", np.arange(250) < np.array([[250], [1], [123]]), 1.0, 0.95,
               normal)
+    yield put("scale/large", "Rewards and values up to 1e4.", holes, 0.99, 0.95, large)
     for name, m in (("padded-right", tail), ("holes", holes)):
         case = put(f"nan/{name}", "Rewards and values are NaN at masked tokens.", m, 0.5, 0.5)
         inputs = {k: poison(v, ~m) if k in ("rewards", "values") else v for k, v in case.inputs.items()}
@@ -232,8 +233,12 @@ def _normalize(make: Maker) -> Iterator[Case]:
     for power, scale in (("1e-3", 2.0**-10), ("1e-6", 2.0**-20), ("1e-8", 2.0**-28)):
         yield put(f"small/{power}", f"A spread of about {power}: the stabiliser shows.", halves(rng, (8,)) * scale)
         yield put(f"small/{power}-two", f"Two advantages about {power} apart.", np.array([1.0, -1.0]) * scale)
+    outlier = normal(rng, (128,))
+    outlier[77] = 900.0
+    yield put("outlier", "One advantage eleven standard deviations out.", outlier)
     yield put("constant/4", "Four equal advantages: all become 0.", np.full(4, 1.5))
-    for name, m in (("half", np.arange(8) % 2 == 0), ("head", np.arange(8) < 3), ("random", mask(rng, (64,), 2))):
+    for name, m in (("half", np.arange(8) % 2 == 0), ("head", np.arange(8) < 3), ("tail", np.arange(8) >= 4),
+                    ("random", mask(rng, (64,), 2))):
         a = normal(rng, m.shape) + np.where(m, 0.0, 50.0)
         yield put(f"mask/{name}", "Masked entries do not count.", a, m)
         yield put(f"nan/{name}", "Masked entries are NaN.", poison(a, ~m), m, poisoned=True)

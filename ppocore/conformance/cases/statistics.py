@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ppocore.conformance.case import Case
-from ppocore.conformance.cases.maker import Array, Maker, halves, mask, poison
+from ppocore.conformance.cases.maker import Array, Maker, halves, large, mask, poison
 from ppocore.conformance.cases.rollouts import normal
 
 
@@ -32,6 +32,7 @@ def _masked(make: Maker) -> Iterator[Case]:
     yield put("long", "Rows of up to 200 slots.", normal(rng, (3, 200)), np.arange(200) < [[200], [7], [1]])
     x = normal(rng, uneven.shape)
     yield put("garbage", "Masked slots hold 1e4.", np.where(uneven, x, 1e4), uneven)
+    yield put("scale/large", "Numbers up to 1e4.", large(rng, uneven.shape), uneven)
     yield put("nan", "Masked slots hold NaN.", poison(x, ~uneven), uneven, poisoned=True)
     for name, random in make.random():
         yield put(name, "Random numbers under a random mask.", normal(random, (3, 5)), mask(random, (3, 5)))
@@ -84,6 +85,7 @@ def _explained_variance(make: Maker) -> Iterator[Case]:
     yield put("worse", "A critic worse than a constant: negative.", -2 * r + 1, r)
     yield put("offset", "Values off by a constant: variance does not see it.", normal(rng, (8,)) + 10,
               normal(rng, (8,)))
+    yield put("scale/large", "Values and returns up to 1e4.", large(rng, (8,)), large(rng, (8,)))
     for power, scale in (("1e-3", 2.0**-5), ("1e-6", 2.0**-10), ("1e-9", 2.0**-15)):
         yield put(f"small/{power}", f"Returns of variance about {power}: a stabiliser shows.",
                   halves(rng, (8,), 2) * scale, halves(rng, (8,), 2) * scale)
@@ -105,6 +107,7 @@ def _clip_grad_norm(make: Maker) -> Iterator[Case]:
               np.array([0.01, 0.02])], 1.0)
     yield put("clipped/tiny", "Small gradients and a smaller limit: a stabiliser shows.",
               [normal(rng, (3, 2)) * 1e-4, normal(rng, (4,)) * 1e-4], 2.0**-14)
+    yield put("clipped/large", "Gradients up to 1e4.", [large(rng, (3, 2)), large(rng, (4,))], 0.5)
     yield put("below/two", "Norm below the limit: nothing changes.", [g * 0.01 for g in two], 0.5)
     yield put("below/large-elements", "Elements above the limit would be clipped one by one; the norm is below.",
               [np.array([0.25, -0.25]), np.array([[0.5]])], 1.0)
@@ -157,6 +160,7 @@ def _running_moments(make: Maker) -> Iterator[Case]:
     yield put("single-rows", "Every batch a single row.", (1, 1, 1, 1), 3)
     yield put("offset", "Means near 100.", (5, 1, 3), 2, 100.0)
     yield put("many", "Twelve batches.", (7,) * 12, 2)
+    yield make.case("scale/large", "Numbers up to 1e4.", {"batches": [large(rng, (n, 2)) for n in (5, 1, 3)]})
     for name, random in make.random():
         rng = random
         yield put(name, "Random batches.", (5, 1, 3), 2)

@@ -265,3 +265,16 @@ GAUSSIAN.add("cross-entropy", "The entropy of the first distribution is not subt
 GAUSSIAN.add("epsilon-in-logarithm", "A small number is added to the quotient inside the logarithm.",
              "log(s'/s + 1e-5)", "Equal distributions do not give 0.",
              *(_quotient_plus(eps, below) for eps in ("1e-5", "1e-6", "1e-8") for below in (False, True)))
+
+
+def _variance_plus(eps: str, x: Inputs, c: Choices) -> Array:
+    """(s^2 + (m - m')^2) / (2 s'^2 + eps)."""
+    gap = x.mean - x.other_mean
+    spread = exp(x.log_std + x.log_std) + gap * gap
+    quotient = spread / (2 * exp(x.other_log_std + x.other_log_std) + constant(eps))
+    return rowwise(x.other_log_std - x.log_std + quotient - constant("0.5"))
+
+
+GAUSSIAN.add("epsilon-in-denominator", "A small number is added to the variance that is divided by.",
+             "(s^2 + (m - m')^2) / (2 s'^2 + 1e-8)", "Narrow distributions come out too near.",
+             *(partial(_variance_plus, eps) for eps in ("1e-8", "1e-6", "1e-5", "2e-8")))

@@ -196,6 +196,10 @@ def _slope(x: Inputs) -> Array:
     return 1 - squashed * squashed
 
 
+def _slope_plus(eps: str) -> Terms:
+    return lambda x: log(_slope(x) + constant(eps))
+
+
 def _lost(unit: float, x: Inputs) -> Array:
     """1 - tanh(a)^2 where tanh(a) rounds to 1."""
     return each(lambda v: v if v.value > unit else ZERO, _slope(x))
@@ -249,6 +253,7 @@ SQUASHED.add("jacobian-sign-flipped", "The Jacobian is added.", "log N(atanh a) 
 SQUASHED.add("squashed-twice-in-jacobian", "The Jacobian squashes the action once more.",
              "log(1 - tanh(a)^2)", "The density of the action does not integrate to 1.",
              _squashed(lambda x: _jacobian(x.but(actions=each(lambda a: a.tanh(), x.actions)))),
+             *(_squashed(_slope_plus(eps)) for eps in ("1e-6", "1e-7", "1e-8")),
              seen=("boyu-ai/Hands-on-RL #44",))
 SQUASHED.add("jacobian-of-unsquashed", "The Jacobian takes atanh(a) for the action.", "log(1 - atanh(a)^2)",
              "NaN as soon as |a| > 0.76.", _squashed(lambda x: _jacobian(_unsquashed(x))))

@@ -19,6 +19,7 @@ from ppocore.conformance.oracle.reals import (
     Array,
     Real,
     clip,
+    constant,
     each,
     exp,
     lift,
@@ -255,3 +256,24 @@ ESS.add("weights-truncated", "Large weights are cut off first.", "w = minimum(ex
 ESS.add("unshifted-exponent", "exp is taken of the log-weights as they come.", "w = exp(l)",
         "Log-weights of long sequences are hundreds: inf/inf or 0/0, although a constant in them means nothing.",
         *(partial(_unshifted, limits) for limits in FORMATS))
+
+
+EPSILONS = ("1e-8", "1e-6", "1e-5", "1e-10", "1e-12")
+
+
+def _normalised_plus(eps: str, shift: bool, x: Inputs, c: Choices) -> Real:
+    """sum(w fx) / (sum(w) + eps), on the weights or on the weights over their largest."""
+    w = shifted_weights(x.log_p - x.log_q) if shift else weights(x)
+    return total(w * x.fx) / (total(w) + constant(eps))
+
+
+def _kish_plus(eps: str, w: Array) -> Real:
+    return total(w) * total(w) / (total(w * w) + constant(eps))
+
+
+NORMALISED.add("epsilon-in-denominator", "A small number is added to the sum of the weights.",
+               "sum(w fx) / (sum(w) + 1e-8)", "Small weights, whose scale should not matter, give small estimates.",
+               *(partial(_normalised_plus, eps, shift) for eps in EPSILONS for shift in (False, True)))
+ESS.add("epsilon-in-denominator", "A small number is added to the sum of the squared weights.",
+        "sum(w)^2 / (sum(w^2) + 1e-8)", "A constant in the log-weights changes the size.",
+        *(value for eps in EPSILONS for value in _sizes(partial(_kish_plus, eps))))

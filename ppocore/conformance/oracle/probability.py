@@ -157,13 +157,14 @@ def squashed_gaussian_log_prob(x: Inputs, c: Choices) -> Outputs:
 
 
 def adapt_kl_coef(x: Inputs, c: Choices) -> Outputs:
-    high, low, up, down = {
-        "": ("1.5", "1.5", lift(2), lift(2)),
-        "rllib": ("2", "2", lift("1.5"), lift(2)),
-        "tf_agents": ("1.3", "", lift("1.5"), lift("1.5")),
+    # tf_agents has a tolerance, 0.3 unless it is set.
+    tolerance = lift({"1": "0.1", "2": "0.2", "3": "0.5"}.get(c["_variant"], "0.3"))
+    high, floor, up, down = {
+        "": (lift("1.5"), x.target_kl / lift("1.5"), lift(2), lift(2)),
+        "rllib": (lift(2), x.target_kl / 2, lift("1.5"), lift(2)),
+        "tf_agents": (1 + tolerance, x.target_kl * (1 - tolerance), lift("1.5"), lift("1.5")),
     }[c["kl_rule"]]
-    floor = x.target_kl * lift("0.7") if not low else x.target_kl / lift(low)
-    if x.kl > x.target_kl * lift(high):
+    if x.kl > x.target_kl * high:
         return {"kl_coef": x.kl_coef * up}
     return {"kl_coef": x.kl_coef / down if x.kl < floor else x.kl_coef}
 
