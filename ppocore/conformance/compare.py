@@ -100,7 +100,8 @@ class Bench:
             return Target(want, slack, judged=judged)
         (first, slack_1), (second, slack_2) = _numbers(sides[1]), _numbers(sides[2])
         # Where the two sides differ there is a kink: anything from 0 to either one-sided value is right.
-        kink = np.abs(first - second) > K * UNIT[self.dtype] * (slack_1 + slack_2)
+        with np.errstate(invalid="ignore"):
+            kink = np.abs(first - second) > K * UNIT[self.dtype] * (slack_1 + slack_2)
         low = np.where(kink, np.minimum(np.minimum(first, second), 0.0), want)
         high = np.where(kink, np.maximum(np.maximum(first, second), 0.0), want)
         return Target(want, np.maximum(slack, np.maximum(slack_1, slack_2)), low, high, judged)

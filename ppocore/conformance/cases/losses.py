@@ -39,11 +39,7 @@ def _policy(make: Maker) -> Iterator[Case]:
         for one in (2.0, -2.0):
             yield put(f"one/{log_ratio:g}/{one:g}", f"One sample: log-ratio {log_ratio:g}, advantage {one:g}.",
                       ratios(np.array([log_ratio]), -1.0) | {"advantages": np.array([one])})
-    for name, (says, d) in FAR.items():
-        for suffix, sign in (("", 1.0), ("-negative", -1.0)):
-            # A clamp of the log-ratio at one of these has its kink there.
-            a = sign * np.array([1.0, -2.0, 1.0])[:d.size]
-            yield put(name + suffix, says, ratios(d) | {"advantages": a}, kinks=True)
+    yield from _far(put)
     for n in (2, 5, 64):
         yield put(f"plain/{n}", f"{n} samples.", log_probs(rng, (n,)) | {"advantages": normal(rng, (n,))},
                   level="gradients")
@@ -68,6 +64,14 @@ def _policy(make: Maker) -> Iterator[Case]:
               | {"advantages": np.array([np.nan, 1.0])}, level="reject")
     if clips:
         yield put("reject/eps", "clip_eps is negative.", ratios(SIDES) | {"advantages": up}, -0.2, level="reject")
+
+
+def _far(put: Any) -> Iterator[Case]:
+    for name, (says, d) in FAR.items():
+        for suffix, sign in (("", 1.0), ("-negative", -1.0)):
+            # A clamp of the log-ratio at one of these has its kink there.
+            a = sign * np.array([1.0, -2.0, 1.0])[:d.size]
+            yield put(name + suffix, says, ratios(d) | {"advantages": a}, kinks=True)
 
 
 def _bands(make: Maker, put: Any) -> Iterator[Case]:
