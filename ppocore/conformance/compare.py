@@ -20,8 +20,8 @@ from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.reals import Real, arithmetic, gradient
 
 K = 16.0
-"""Roundings allowed per unit of slack.  Textbook forms in NumPy, torch and JAX stay below a quarter of it
-over thousands of seeds (tests/test_budget.py); a smaller number would buy nothing."""
+"""Roundings allowed per unit of slack.  Textbook forms in NumPy and torch stay below a quarter of it
+(tests/test_budget.py: two seeds, 16 random cases an operation); a smaller number would buy nothing."""
 
 TINY = {"float64": 2.0**-1022, "float32": 2.0**-126}
 """Smallest normal number: below it, results may be flushed to zero."""

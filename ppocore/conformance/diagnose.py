@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,7 +46,6 @@ class Finding:
     answered: bool = True
     undeclared: tuple[str, ...] = ()
     contradicted: tuple[str, ...] = ()
-    notes: list[str] = field(default_factory=list)
 
 
 class Judge:
@@ -205,10 +204,9 @@ def _verdict(
     operation: Operation, results: Sequence[Result], finding: Finding, declared: Mapping[str, str], strict: bool
 ) -> Verdict:
     wrong = [r for r in results if r.status in ("fail", "error") and (strict or r.level in GATING)]
-    gating_wrong = [r for r in wrong if r.level in GATING]
     conventions = {} if finding.choices is None else _reported(finding.choices, finding.contradicted)
     named = {c for c in conventions if declared.get(c) != conventions[c]}
-    notes = tuple(finding.notes) + tuple(_declaration(conventions, finding))
+    notes = tuple(_declaration(conventions, finding))
     unexplained = finding.choices is None or _unexplained(results, finding)
     word = "conforms-under" if conventions else "conforms"
     if finding.mistakes and not unexplained:
@@ -218,7 +216,7 @@ def _verdict(
     elif unexplained:
         word = "unknown-difference"
     return Verdict(operation.name, word, finding.mistakes, conventions, not named,  # type: ignore[arg-type]
-                   not (wrong or gating_wrong or finding.undeclared or finding.contradicted or finding.mistakes),
+                   not (wrong or finding.undeclared or finding.contradicted or finding.mistakes),
                    notes)
 
 

@@ -16,7 +16,6 @@ from ppocore.conformance.oracle.reals import (
     each,
     maximum,
     mean,
-    stop,
     total,
     where,
 )
@@ -197,8 +196,3 @@ def denominator(variance: Real, c: Choices) -> Real:
         case "none":
             return variance.sqrt()
     return variance.sqrt() + eps
-
-
-def constants(array: Array) -> Array:
-    """The same Reals without derivatives."""
-    return each(stop, array)
