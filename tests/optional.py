@@ -19,4 +19,4 @@ def require(name: str) -> Any:
     except ModuleNotFoundError:
         if os.environ.get("PPOCORE_REQUIRE_ALL") == "1":
             pytest.fail(f"{name} is missing and PPOCORE_REQUIRE_ALL=1")
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(f"{name} is not installed", allow_module_level=True)

@@ -1,0 +1,1 @@
+"""The machines that decide: one module for each technology."""
