@@ -60,6 +60,7 @@ def _status_of(error: Exception) -> int:
 def _one_line(error: Exception) -> str:
     """What to say about an exception: ours and the command line's as they are, others as internal errors."""
     from ppocore.conformance.adapters import BadAdapter
+    from ppocore.conformance.vectors import DamagedVectors
 
     if _status_of(error) == 130:
         return INTERRUPTED
@@ -68,7 +69,7 @@ def _one_line(error: Exception) -> str:
     usage: Callable[[], str] | None = getattr(error, "format_message", None)
     if usage is not None:
         return f"{' '.join(usage().split())} (see `ppocore --help`)"
-    if isinstance(error, BadAdapter):
+    if isinstance(error, BadAdapter | DamagedVectors):
         return str(error)
     if os.environ.get("PPOCORE_DEBUG"):
         raise error
@@ -200,3 +201,47 @@ def template(
     from ppocore.conformance import listing
 
     print(listing.template(framework), end="")
+
+
+vectors = typer.Typer(invoke_without_command=True, rich_markup_mode=None,
+                      help="The frozen vectors: inputs and right answers as data, for any language.")
+app.add_typer(vectors, name="vectors")
+
+
+@vectors.callback()
+def _vectors(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@vectors.command("list")
+def list_vectors(
+    operation: Annotated[str | None, typer.Argument(help="Those of one operation.", show_default=False)] = None,
+) -> None:
+    """Ids, how many named mistakes each vector kills, and what it says."""
+    from ppocore.conformance import handout
+
+    for line in handout.listed(operation):
+        print(line)
+
+
+@vectors.command("show")
+def show_vector(
+    id: Annotated[str, typer.Argument(metavar="ID", help="Such as gae/vector/nothing-ends.", show_default=False)],
+) -> None:
+    """Inputs, answers to 40 digits, and how much rounding is allowed."""
+    from ppocore.conformance import handout
+
+    for line in handout.shown(id):
+        print(line)
+
+
+@vectors.command("copy")
+def copy_vectors(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist or is empty.",
+                                           show_default=False)],
+) -> None:
+    """Write them all as JSON, with a README that states the tolerance."""
+    from ppocore.conformance import handout
+
+    print(f"{handout.copy(folder)} files in {folder}")

@@ -17,7 +17,7 @@ GATE = HOUSE / "conformance"
 # What each part of the gate may import of the gate, lowest first: a part may import any above it in the list.
 LEVELS: list[tuple[str, ...]] = [
     ("operations", "case", "conventions"),
-    ("oracle", "forms", "cases", "signatures", "precision", "messages"),
+    ("oracle", "forms", "vectors", "cases", "signatures", "precision", "messages"),
     ("mistakes", "compare", "returned", "adapters", "processes"),
     ("infer", "shrink", "frameworks", "files"),
     ("results", "calls", "expected"),
@@ -26,7 +26,7 @@ LEVELS: list[tuple[str, ...]] = [
     ("reports", "progress"),
     ("terminal",),
     ("explain",),
-    ("listing",),
+    ("listing", "handout"),
 ]
 LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}
 
