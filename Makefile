@@ -1,8 +1,9 @@
 # make demo: install, judge the sample PPO and its corrected twin.   make test: install, pass the tests.
+# make proofs: install, prove everything (Coq and Gappa are Debian packages: see proofs/README.md).
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test proofs lint bench clean
 
 $(BIN)/ppocore: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -16,6 +17,11 @@ demo: $(BIN)/ppocore
 test: $(BIN)/ppocore
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	$(BIN)/python -m pytest
+
+proofs: $(BIN)/ppocore
+	$(BIN)/python -m pip install --quiet --editable '.[proofs]'
+	$(BIN)/python -m proofs
+	$(BIN)/python -m proofs.freeze --check
 
 lint: $(BIN)/ppocore
 	$(BIN)/python -m ruff check .

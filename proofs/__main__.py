@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from proofs.ledger.book import Ledger, Theorem
 from proofs.ledger.loading import load
+from proofs.ledger.pages import stale_pages, write_pages
 from proofs.ledger.report import REPORT, is_current, report
 from proofs.ledger.runner import Record, run
 from proofs.ledger.trace import complaints
@@ -28,13 +28,14 @@ def main(
     theorems: Annotated[list[str] | None, typer.Argument(help="Run these only, such as CLIP-01 or GAE.")] = None,
     kernel: Annotated[str, typer.Option(help="Run the theorems about this symbol, such as clip_kernel.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; 0 runs in this one.", min=0)] = 2,
-    write: Annotated[bool, typer.Option("--write", help="Write proofs/REPORT.md.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write proofs/REPORT.md and the pages of docs/.")] = False,
     slow: Annotated[bool, typer.Option("--slow", help="List the ten slowest checks.")] = False,
 ) -> None:
     """Run every proof and every refutation, check that code, theorems and tests name each other, and compare the
-    outcome with proofs/REPORT.md.  Exit status 0 if all is as expected, 1 if not, 2 if it cannot run."""
+    outcome with proofs/REPORT.md and the pages of docs/.  Exit status 0 if all is as expected, 1 if not, 2 if it
+    cannot run."""
     start = time.perf_counter()
-    ledger = load()
+    ledger = _loaded()
     chosen = _chosen(ledger, theorems or [], kernel)
     records = _run(chosen, jobs)
     failures = [line for record in records if (line := _failure(record))]
@@ -44,6 +45,14 @@ def main(
         _show_slowest(records)
     _show(chosen, records, failures, time.perf_counter() - start)
     raise typer.Exit(1 if failures else 0)
+
+
+def _loaded() -> Ledger:
+    try:
+        return load()
+    except (LookupError, ValueError) as error:
+        console.print(f"proofs: {error}", highlight=False)
+        raise typer.Exit(2) from None
 
 
 def _chosen(ledger: Ledger, wanted: list[str], kernel: str) -> list[Theorem]:
@@ -93,9 +102,11 @@ def _whole(ledger: Ledger, records: list[Record], write: bool) -> list[str]:
     text = report(ledger, records)
     if write:
         REPORT.write_text(text, encoding="utf-8")
-    elif not is_current(text):
+        write_pages(ledger)
+        return found
+    if not is_current(text):
         found.append("proofs/REPORT.md is out of date; run `python -m proofs --write`.")
-    return found
+    return found + list(stale_pages(ledger))
 
 
 def _failure(record: Record) -> str:
@@ -136,4 +147,6 @@ def _show(chosen: list[Theorem], records: list[Record], failures: list[str], sec
 if __name__ == "__main__":
     # One BLAS thread per worker: two cores, two processes.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.exit(typer.run(main))
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app(prog_name="python -m proofs")

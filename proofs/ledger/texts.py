@@ -57,6 +57,13 @@ def read_texts(folder: Path) -> dict[str, Text]:
     return found
 
 
+def introduction(folder: Path, family: str) -> str:
+    """What stands before the first theorem of a file: notation and the worlds that its theorems share."""
+    content = (folder / f"{family}.md").read_text(encoding="utf-8")
+    first = HEADING.search(content)
+    return content[: first.start() if first else len(content)].strip()
+
+
 def _sections(path: Path) -> Iterator[Text]:
     content = path.read_text(encoding="utf-8")
     headings = list(HEADING.finditer(content))
