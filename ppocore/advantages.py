@@ -77,6 +77,8 @@ def td_errors(
 
     *Accuracy.* At most 2 u (|r| + gamma |V'| + |V|), to first order.
 
+    *Theorems.* GAE-04, GAE-09, GAE-16.
+
     References
     ----------
     Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation,
@@ -146,6 +148,9 @@ def gae(
 
     *Cost.* One backward pass.
 
+    *Theorems.* FLT-01, GAE-01, GAE-02, GAE-03, GAE-04, GAE-05, GAE-06, GAE-07, GAE-08, GAE-09, GAE-10,
+    GAE-11, GAE-12, GAE-13, GAE-14, MIS-01, MIS-02, RET-02.
+
     References
     ----------
     Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation,
@@ -206,9 +211,12 @@ def discounted_returns(
 
     Notes
     -----
-    *Conventions.* Equal to ``gae(...).returns`` with gae_lambda = 1, whatever the values are.
+    *Conventions.* Equal to ``gae(...).returns`` with gae_lambda = 1, whatever the values are, as long as
+    ``next_values[t]`` is ``values[t + 1]`` inside an episode.
 
     *Accuracy.* At most u times the sum over lags l of (2 l + 2) gamma^l |r|, to first order.
+
+    *Theorems.* RET-01, RET-02.
 
     References
     ----------
@@ -266,6 +274,8 @@ def token_gae(rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: 
 
     *Accuracy.* As `gae`.
 
+    *Theorems.* GAE-15.
+
     References
     ----------
     arXiv:1506.02438, eq. 16.  Mission row S0.
@@ -320,6 +330,8 @@ def normalize_advantages(advantages: ArrayLike, *, mask: ArrayLike | None = None
     *Accuracy.* In two passes.  Absolute error a few u log2(n) times (largest |A| / std), times the result's
     own size.
 
+    *Theorems.* NORM-01, NORM-02.
+
     References
     ----------
     Engstrom et al., Implementation Matters in Deep Policy Gradients, arXiv:2005.12729.  Mission row S0.
@@ -338,7 +350,11 @@ def normalize_advantages(advantages: ArrayLike, *, mask: ArrayLike | None = None
 
 @kernel
 def td_error_kernel(reward: float, value: float, next_value: float, terminated: bool, gamma: float) -> float:
-    """r + gamma V' - V, without V' where terminated."""
+    """r + gamma V' - V, without V' where terminated.
+
+    Theorems: FLT-01, GAE-01, GAE-02, GAE-03, GAE-04, GAE-05, GAE-06, GAE-07, GAE-08, GAE-09, GAE-10, GAE-11,
+    GAE-12, GAE-13, GAE-14, GAE-15, GAE-16, RET-02.
+    """
     if terminated:
         return reward - value
     return reward + gamma * next_value - value
@@ -346,7 +362,11 @@ def td_error_kernel(reward: float, value: float, next_value: float, terminated: 
 
 @kernel
 def gae_kernel(td_error: float, later: float, ended: bool, gamma: float, gae_lambda: float) -> float:
-    """delta + gamma lambda A', without A' where the episode ended."""
+    """delta + gamma lambda A', without A' where the episode ended.
+
+    Theorems: FLT-01, GAE-01, GAE-02, GAE-03, GAE-04, GAE-05, GAE-06, GAE-07, GAE-08, GAE-09, GAE-10, GAE-11,
+    GAE-12, GAE-13, GAE-14, GAE-15, PG-14, RET-02.
+    """
     if ended:
         return td_error
     return td_error + gamma * gae_lambda * later
@@ -354,7 +374,7 @@ def gae_kernel(td_error: float, later: float, ended: bool, gamma: float, gae_lam
 
 @kernel
 def return_kernel(reward: float, next_return: float, terminated: bool, gamma: float) -> float:
-    """r + gamma G', without G' where terminated."""
+    """r + gamma G', without G' where terminated.  Theorems: FLT-01, RET-01, RET-02."""
     if terminated:
         return reward
     return reward + gamma * next_return

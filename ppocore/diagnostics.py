@@ -63,6 +63,8 @@ def clip_fraction(
 
     *Accuracy.* Exact, but for ratios within (|log_prob| + |old_log_prob| + 2) u of an end of the band.
 
+    *Theorems.* DIAG-01, PG-10.
+
     References
     ----------
     Mission rows S11, S16.
@@ -107,6 +109,8 @@ def explained_variance(values: ArrayLike, returns: ArrayLike) -> float:
     *Conventions.* Variances, not mean squares: a constant offset of the values is not punished.
 
     *Accuracy.* In two passes.  Absolute error a few u log2(B) (largest |R| + |V|) / std(R) times the ratio.
+
+    *Theorems.* DIAG-02.
 
     References
     ----------

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, Ints
 from ppocore._kernels import kernel
 
-HALF_LOG_TWO_PI = 0.9189385332046727
+HALF_LOG_TWO_PI = 0.9189385332046728
 LOG_STD_INTERVAL = "[-300, 300]"
 """Where the square of a standard deviation and of its inverse are float64 numbers."""
 
@@ -88,6 +88,8 @@ def categorical_log_prob(
     *Accuracy.* Absolute error a few u times (1 + spread of the row), plus A u for the sum.  Where the
     action taken is the likeliest, the value is ``-log1p(rest)`` and the error is relative.
 
+    *Theorems.* CAT-01, CAT-02, CAT-04, CAT-06, PG-02.
+
     References
     ----------
     Mission rows S6, S8 (grad log f = grad f / f), S10.
@@ -141,6 +143,8 @@ def categorical_entropy(logits: ArrayLike, *, action_mask: ArrayLike | None = No
     *Accuracy.* No term is negative, so nothing cancels in the value: its relative error is a few u times
     (1 + spread of the row).  The gradient has that absolute error times pi_j (1 + H).
 
+    *Theorems.* CAT-03, CAT-05.
+
     References
     ----------
     Mission row S12 (regularisation towards the uniform policy).
@@ -191,6 +195,8 @@ def gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: ArrayLike) -
     *Accuracy.* Absolute error a few u times the sum over d of (z^2 (1 + |log s|) + |log s| + 1), plus what
     the rounding of a - m does: (|a| + |m|) u / s in z.
 
+    *Theorems.* GAU-01.
+
     References
     ----------
     Mission row S6.
@@ -239,6 +245,8 @@ def gaussian_entropy(mean: ArrayLike, log_std: ArrayLike) -> GaussianEntropy:
 
     *Accuracy.* Absolute error at most D u times the sum over d of (|log s| + 3/2).
 
+    *Theorems.* GAU-02.
+
     References
     ----------
     Mission row S12.
@@ -280,7 +288,10 @@ def gaussian_rows(mean: Floats, log_std: Floats, actions: Floats) -> tuple[Float
 
 @kernel
 def log_softmax_kernel(logits: Floats, legal: Bools, log_probs: Floats) -> None:
-    """One row.  The largest logit is left out of the sum, so that log1p keeps the small rest."""
+    """One row.  The largest logit is left out of the sum, so that log1p keeps the small rest.
+
+    Theorems: CAT-01, CAT-02, CAT-04, CAT-06, FLT-02, LOSS-01.
+    """
     top = -1
     for j in range(len(logits)):
         if legal[j] and (top < 0 or logits[j] > logits[top]):
@@ -297,7 +308,10 @@ def log_softmax_kernel(logits: Floats, legal: Bools, log_probs: Floats) -> None:
 
 @kernel
 def gaussian_log_prob_kernel(mean: float, log_std: float, action: float) -> tuple[float, float, float]:
-    """One dimension: log-density, and its derivatives in the mean and in log_std."""
+    """One dimension: log-density, and its derivatives in the mean and in log_std.
+
+    Theorems: FLT-02, GAU-01, GAU-04, PG-02.
+    """
     inverse_std = np.exp(-log_std)
     z = (action - mean) * inverse_std
     return -(z * z) / 2 - log_std - HALF_LOG_TWO_PI, z * inverse_std, z * z - 1

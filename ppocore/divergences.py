@@ -72,6 +72,8 @@ def kl_k1(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | Non
 
     *Accuracy.* A few u log2(B) times the mean of (|log_prob| + |old_log_prob|).
 
+    *Theorems.* KL-03, KL-07, KL-16.
+
     References
     ----------
     Schulman, Approximating KL Divergence, 2020 (blog).  Mission rows S11, S12.
@@ -116,6 +118,8 @@ def kl_k2(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | Non
 
     *Accuracy.* A few u log2(B) times the mean of |d| (|log_prob| + |old_log_prob|).
 
+    *Theorems.* KL-16.
+
     References
     ----------
     Schulman, Approximating KL Divergence, 2020 (blog).  Mission rows S11, S12.
@@ -159,6 +163,8 @@ def kl_k3(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | Non
 
     *Accuracy.* Given d, each term is right to a few ulp at every d: by a series for |d| < 1/2, by expm1
     beyond.  ``exp(d) - 1 - d`` has no right digit at |d| = 1e-8.
+
+    *Theorems.* KL-02, KL-03, KL-07, KL-16.
 
     References
     ----------
@@ -209,6 +215,8 @@ def categorical_kl(
 
     *Accuracy.* Summed as p_j k3(log q_j - log p_j), terms of one sign.  An error e in a log-probability
     difference d moves its term by about p_j |e^d - 1| e, with e a few u (1 + spread of the row).
+
+    *Theorems.* KL-01, KL-04, KL-05, KL-09, KL-10, KL-12, KL-13, KL-14, KL-15.
 
     References
     ----------
@@ -270,6 +278,8 @@ def gaussian_kl(mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, othe
 
     *Accuracy.* Computed as (k3(2 (log s - log s')) + ((m - m') / s')^2) / 2, which has no negative term.
 
+    *Theorems.* KL-06.
+
     References
     ----------
     Mission rows S12, S13.
@@ -308,7 +318,7 @@ def prob_difference(log_p: Floats, log_q: Floats, legal: Bools) -> Floats:
 
 @kernel
 def k3_kernel(d: float) -> float:
-    """e^d - 1 - d."""
+    """e^d - 1 - d.  Theorems: FLT-02, KL-02, KL-03, KL-11."""
     if d < 0.5 and d > -0.5:
         tail = d * 0 + 1
         for k in range(16, 2, -1):
@@ -319,7 +329,7 @@ def k3_kernel(d: float) -> float:
 
 @kernel
 def kl_estimate_kernel(d: float, which: int) -> tuple[float, float]:
-    """k1, k2 or k3 of one log-ratio, and its derivative in d."""
+    """k1, k2 or k3 of one log-ratio, and its derivative in d.  Theorems: FLT-02, KL-02, KL-03, KL-07, KL-16."""
     if which == 1:
         return -d, d * 0 - 1
     if which == 2:
@@ -329,7 +339,10 @@ def kl_estimate_kernel(d: float, which: int) -> tuple[float, float]:
 
 @kernel
 def categorical_kl_term_kernel(log_p: float, log_q: float) -> float:
-    """p k3(log q - log p) = p (log p - log q) + q - p: the terms of KL(p, q), each >= 0."""
+    """p k3(log q - log p) = p (log p - log q) + q - p: the terms of KL(p, q), each >= 0.
+
+    Theorems: FLT-02, KL-14, KL-15.
+    """
     d = log_q - log_p
     if d < 0.5:
         return np.exp(log_p) * k3_kernel(d)  # type: ignore[no-any-return]
@@ -340,7 +353,7 @@ def categorical_kl_term_kernel(log_p: float, log_q: float) -> float:
 def gaussian_kl_kernel(
     mean: float, log_std: float, other_mean: float, other_log_std: float
 ) -> tuple[float, float, float, float]:
-    """One dimension: KL, and its derivatives in mean, log_std and other_log_std."""
+    """One dimension: KL, and its derivatives in mean, log_std and other_log_std.  Theorems: FLT-02, KL-06, KL-12."""
     log_std_gap = log_std - other_log_std
     inverse_std = np.exp(-other_log_std)
     z = (mean - other_mean) * inverse_std

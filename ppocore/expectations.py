@@ -41,6 +41,8 @@ def exact_expectation(f: Sequence[Number], p: Sequence[Number]) -> Fraction:
     -----
     *Accuracy.* Exact.
 
+    *Theorems.* IS-14.
+
     References
     ----------
     Mission row S3.
@@ -79,6 +81,8 @@ def exact_variance(f: Sequence[Number], p: Sequence[Number]) -> Fraction:
     Notes
     -----
     *Accuracy.* Exact.
+
+    *Theorems.* IS-13.
 
     References
     ----------
@@ -122,6 +126,8 @@ def exact_importance_expectation(f: Sequence[Number], p: Sequence[Number], q: Se
     is wrong by exactly the f p that they never see.
 
     *Accuracy.* Exact.
+
+    *Theorems.* IS-01, IS-02.
 
     References
     ----------
@@ -168,6 +174,8 @@ def exact_importance_variance(f: Sequence[Number], p: Sequence[Number], q: Seque
 
     *Accuracy.* Exact.
 
+    *Theorems.* IS-03, IS-04, IS-13.
+
     References
     ----------
     Mission row S5.
@@ -211,6 +219,8 @@ def exact_truncation_bias(
     Notes
     -----
     *Accuracy.* Exact.
+
+    *Theorems.* IS-08.
 
     References
     ----------

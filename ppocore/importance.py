@@ -63,6 +63,8 @@ def ratio(log_prob: ArrayLike, old_log_prob: ArrayLike) -> Ratio:
     -----
     *Accuracy.* Relative error (|log_prob| + |old_log_prob| + 1) u, up to the last term from the exponential.
 
+    *Theorems.* IS-10, IS-15.
+
     References
     ----------
     Mission rows S7, S10.
@@ -113,6 +115,8 @@ def importance_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> Im
 
     *Accuracy.* Each weight is relatively right to (|log_p| + |log_q| + 1) u, the sum to a few u log2(n).
 
+    *Theorems.* IS-06, IS-14.
+
     References
     ----------
     Owen, Monte Carlo theory, methods and examples, chapter 9.  Mission rows S3, S4, S5.
@@ -157,6 +161,8 @@ def self_normalized_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) 
     between the least and the largest f.
 
     *Accuracy.* The largest weight is scaled to 1, so nothing overflows; error (|log w| + n) u at worst.
+
+    *Theorems.* IS-07.
 
     References
     ----------
@@ -206,6 +212,8 @@ def truncated_importance_estimate(
     *Conventions.* Its bias (expectation minus E_p[f]) is exactly -E_q[f max(w - c, 0)]: downwards for f >= 0.
 
     *Accuracy.* As `importance_estimate`.
+
+    *Theorems.* IS-08.
 
     References
     ----------
@@ -265,6 +273,8 @@ def per_decision_importance_estimate(
     *Accuracy.* The product over t steps is relatively right to the sum of all
     (|log_prob| + |old_log_prob|) u.
 
+    *Theorems.* IS-05.
+
     References
     ----------
     Precup, Sutton, Singh, Eligibility Traces for Off-Policy Policy Evaluation, ICML 2000.
@@ -323,6 +333,8 @@ def effective_sample_size(log_weights: ArrayLike) -> float:
     *Accuracy.* The largest weight is scaled to 1, so nothing overflows; relative error a few u (1 + spread
     of the log-weights that matter), plus one rounding of each difference.
 
+    *Theorems.* IS-11, IS-16.
+
     References
     ----------
     Kong, A Note on Importance Sampling using Standardized Weights, 1992.  Mission rows S5, S11.
@@ -369,6 +381,8 @@ def gaussian_weight_second_moment(
     *Accuracy.* Relative, a few u times (1 + |log s - log s'| + (z / t)^2) / t with t = 2 - s^2 / s'^2: worse
     towards the edge t = 0.
 
+    *Theorems.* IS-09, IS-12.
+
     References
     ----------
     Mission row S5 ("unless s_p^2 < 2 s_q^2").
@@ -394,7 +408,7 @@ def gaussian_weight_second_moment(
 
 @kernel
 def log_second_moment_kernel(mean: float, log_std: float, other_mean: float, other_log_std: float) -> float:
-    """One dimension of log E_q[(p/q)^2]; infinite unless s^2 < 2 s'^2."""
+    """One dimension of log E_q[(p/q)^2]; infinite unless s^2 < 2 s'^2.  Theorems: FLT-02, IS-09, IS-12."""
     gap = log_std - other_log_std
     grown = np.expm1(2 * gap)
     if grown >= 1:

@@ -91,6 +91,8 @@ def kl_penalty_loss(
 
     *Accuracy.* As `surrogate_loss` and `categorical_kl`.
 
+    *Theorems.* LOSS-02, LOSS-05, PG-15.
+
     References
     ----------
     arXiv:1707.06347, eq. 8.  Mission rows S12, S13.

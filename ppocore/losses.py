@@ -87,6 +87,8 @@ def surrogate_loss(
     *Accuracy.* Each term is relatively right to (|log_prob| + |old_log_prob| + 2) u, the sum to a few
     u log2(B) times the mean of |r A|.
 
+    *Theorems.* CLIP-06, PG-03, PG-04, PG-05, PG-06, PG-07, PG-08, PG-09, PG-12, PG-13, PG-14, PG-16, PG-17.
+
     References
     ----------
     Schulman et al., Proximal Policy Optimization Algorithms, arXiv:1707.06347, eq. 6.
@@ -160,6 +162,8 @@ def clip_loss(
     a sample's gradient; it neither bounds the ratio nor pulls it back (S16, S17).
 
     *Accuracy.* As `surrogate_loss`; a clipped term is right to 2 u.
+
+    *Theorems.* CLIP-06, CLIP-07, CLIP-09, CLIP-13, CLIP-14, FLT-02, LOSS-03, LOSS-04.
 
     References
     ----------
@@ -246,6 +250,8 @@ def ppo_loss(
 
     *Accuracy.* As its parts.
 
+    *Theorems.* LOSS-01, LOSS-04.
+
     References
     ----------
     arXiv:1707.06347, eq. 9.  Mission row S14.
@@ -290,7 +296,11 @@ def ppo_loss(
 def clip_kernel(
     ratio: float, advantage: float, clip_eps_low: float, clip_eps_high: float, dual_clip: float
 ) -> tuple[float, float]:
-    """One sample's clipped objective, and its derivative in log_prob."""
+    """One sample's clipped objective, and its derivative in log_prob.
+
+    Theorems: CLIP-01, CLIP-02, CLIP-03, CLIP-04, CLIP-05, CLIP-06, CLIP-07, CLIP-08, CLIP-09, CLIP-10, CLIP-11,
+    CLIP-12, CLIP-13, CLIP-14, CLIP-15, DIAG-01, FLT-01, FLT-03, IS-15, LOSS-01, LOSS-02, PG-01, PG-15, PG-16.
+    """
     if advantage > 0 and ratio > 1 + clip_eps_high:
         return (1 + clip_eps_high) * advantage, advantage * 0
     if advantage < 0 and ratio < 1 - clip_eps_low:

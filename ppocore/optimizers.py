@@ -69,6 +69,8 @@ def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float) -> float:
 
     *Accuracy.* Exact, until beta underflows to 0 (after about 1075 halvings) and stays there.
 
+    *Theorems.* KL-08.
+
     References
     ----------
     arXiv:1707.06347, section 4.  Mission row S12.
@@ -114,6 +116,8 @@ def clip_grad_norm(grads: Sequence[ArrayLike], *, max_norm: float) -> ClippedGra
 
     *Accuracy.* Relative error a few u log2(number of entries).  Squares neither overflow nor underflow: the
     entries are scaled by a power of two first.
+
+    *Theorems.* OPT-01.
 
     References
     ----------
@@ -184,6 +188,8 @@ def adam_step(
     *Accuracy.* A few u (|m| + |g|) in the first moment, a few u relatively in the second.  1 - beta^t has a
     relative error of about u (t + 1) / (1 - beta^t), which reaches 1e-13 in early steps for beta2 = 0.999.
 
+    *Theorems.* OPT-02.
+
     References
     ----------
     Kingma and Ba, Adam: A Method for Stochastic Optimization, arXiv:1412.6980, algorithm 1.  Mission row S2.
@@ -238,6 +244,8 @@ def running_moments(batches: Sequence[ArrayLike]) -> Moments:
     *Accuracy.* In two passes over everything: a few u log2(n) of the mean of |x| and of the variance.  When
     batches arrive one by one use `update_moments`.
 
+    *Theorems.* OPT-03.
+
     References
     ----------
     Mission row S2 (normalisation of observations and rewards).
@@ -283,6 +291,8 @@ def update_moments(moments: Moments, batch: ArrayLike) -> Moments:
     -----
     *Accuracy.* Each update adds a few u times (|mean| + |batch mean|) to the mean.
 
+    *Theorems.* OPT-03.
+
     References
     ----------
     Chan, Golub, LeVeque, Algorithms for Computing the Sample Variance, 1983.  Mission row S2.
@@ -311,7 +321,7 @@ def update_moments(moments: Moments, batch: ArrayLike) -> Moments:
 
 @kernel
 def adapt_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
-    """beta, doubled or halved."""
+    """beta, doubled or halved.  Theorems: FLT-01, KL-08."""
     if kl > 3 * target_kl / 2:
         return kl_coef * 2
     if kl < 2 * target_kl / 3:
@@ -332,7 +342,7 @@ def adam_kernel(
     beta2: float,
     eps: float,
 ) -> tuple[float, float, float]:
-    """One parameter: its next value and moments, given the bias corrections 1 - beta^t."""
+    """One parameter: its next value and moments, given the bias corrections 1 - beta^t.  Theorems: FLT-01, OPT-02."""
     first = beta1 * first + (1 - beta1) * grad
     second = beta2 * second + (1 - beta2) * grad * grad
     move = learning_rate * (first / correction1) / (np.sqrt(second / correction2) + eps)

@@ -63,6 +63,8 @@ def masked_mean(x: ArrayLike, mask: ArrayLike) -> Mean:
     -----
     *Accuracy.* Pairwise summation: the error is a few u log2(B L) times the mean of ``|x|``.
 
+    *Theorems.* RED-01, RED-05, RED-06, RED-07.
+
     References
     ----------
     Mission row S6.  Known as token-mean (verl), masked mean (TRL).
@@ -103,6 +105,8 @@ def sequence_mean(x: ArrayLike, mask: ArrayLike) -> Mean:
     -----
     *Accuracy.* A few u log2(B L) times the same mean of ``|x|``.
 
+    *Theorems.* RED-02, RED-05, RED-06.
+
     References
     ----------
     Mission row S6.  Known as seq-mean-token-mean (verl), the "grpo" loss type (TRL).
@@ -142,6 +146,8 @@ def sequence_sum_mean(x: ArrayLike, mask: ArrayLike) -> Mean:
     Notes
     -----
     *Accuracy.* A few u log2(B L) times the same mean of ``|x|``.
+
+    *Theorems.* RED-03, RED-04, RED-05.
 
     References
     ----------
@@ -185,6 +191,8 @@ def trajectory_mean(x: ArrayLike, lengths: ArrayLike) -> Mean:
     the number of trajectories, not by the number of steps.
 
     *Accuracy.* A few u log2(sum T_n) times the same mean of ``|x|``.
+
+    *Theorems.* RED-04.
 
     References
     ----------

@@ -57,6 +57,8 @@ def squashed_gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: Arr
     *Accuracy.* As `gaussian_log_prob`, with a few u (1 + |u|) for the artanh, and log(1 - a^2) to a few
     u |log(1 - |a|)|.  An error of one ulp in an action near 1 moves u by u / (1 - a^2): keep u if you can.
 
+    *Theorems.* GAU-04.
+
     References
     ----------
     Haarnoja et al., Soft Actor-Critic, arXiv:1801.01290, appendix C.  Mission row S6.
@@ -119,6 +121,8 @@ def squashed_gaussian_entropy(mean: ArrayLike, log_std: ArrayLike) -> GaussianEn
     log_std <= 2 and below 1e-6 s for log_std <= 3.  (Gauss-Hermite with 64 nodes is wrong in the third
     digit at log_std = 2.)  Rounding: a few u (1 + |m| + s) per dimension.
 
+    *Theorems.* GAU-05, GAU-06.
+
     References
     ----------
     Trefethen and Weideman, The Exponentially Convergent Trapezoidal Rule, SIAM Review 56 (2014), section 5.
@@ -146,7 +150,7 @@ def squashed_gaussian_entropy(mean: ArrayLike, log_std: ArrayLike) -> GaussianEn
 
 @kernel
 def log_tanh_slope_kernel(u: float) -> float:
-    """log(1 - tanh(u)^2), by |u|: finite at every u, and 0 at 0 up to one rounding."""
+    """log(1 - tanh(u)^2), by |u|: finite where the result can be, and 0 at 0 up to one rounding.  Theorems: FLT-02, GAU-03."""
     size = u
     if u < 0:
         size = -u
@@ -155,7 +159,7 @@ def log_tanh_slope_kernel(u: float) -> float:
 
 @kernel
 def artanh_kernel(action: float) -> tuple[float, float]:
-    """artanh(a), and log(1 - a^2)."""
+    """artanh(a), and log(1 - a^2).  Theorems: FLT-02, GAU-04."""
     up, down = np.log1p(action), np.log1p(-action)
     return (up - down) / 2, up + down
 

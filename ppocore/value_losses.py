@@ -55,6 +55,8 @@ def value_loss(
 
     *Accuracy.* Given the differences, relative error a few u log2(B): no term is negative.
 
+    *Theorems.* LOSS-04, VAL-03, VAL-04.
+
     References
     ----------
     arXiv:1707.06347, section 5.  Mission row S0.
@@ -121,6 +123,8 @@ def clipped_value_loss(
 
     *Accuracy.* Absolute error of a term a few u (|V| + |V_old| + eps + |R|) |error|.
 
+    *Theorems.* VAL-01, VAL-02, VAL-05.
+
     References
     ----------
     Engstrom et al., Implementation Matters in Deep Policy Gradients, arXiv:2005.12729, section 3.
@@ -153,14 +157,14 @@ def squared_error_terms(values: Floats, returns: Floats) -> tuple[Floats, Floats
 
 @kernel
 def squared_error_kernel(value: float, target: float) -> tuple[float, float]:
-    """(V - R)^2, and its derivative in V."""
+    """(V - R)^2, and its derivative in V.  Theorems: FLT-01, LOSS-01, VAL-03, VAL-04."""
     error = value - target
     return error * error, 2 * error
 
 
 @kernel
 def clipped_value_kernel(value: float, target: float, old_value: float, value_clip_eps: float) -> tuple[float, float]:
-    """max((V - R)^2, (clipped V - R)^2), and its derivative in V."""
+    """max((V - R)^2, (clipped V - R)^2), and its derivative in V.  Theorems: FLT-01, VAL-01, VAL-02, VAL-05."""
     moved = value - old_value
     if moved > value_clip_eps:
         edge = old_value + value_clip_eps

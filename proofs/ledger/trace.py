@@ -29,7 +29,7 @@ def complaints(ledger: Ledger, tests: Path) -> Iterator[str]:
     """Everything that is not traced, one sentence each."""
     yield from _incomplete(ledger)
     yield from _untraced_code(ledger)
-    yield from _untraced_tests(ledger, tests_by_theorem(tests))
+    yield from _untraced_tests(ledger, marked_tests(tests))
 
 
 def named_in(docstring: str | None) -> set[str]:
@@ -56,7 +56,7 @@ def public_symbols() -> Iterator[str]:
                 yield f"{module.__name__}:{name}"
 
 
-def tests_by_theorem(tests: Path) -> dict[str, list[str]]:
+def marked_tests(tests: Path) -> dict[str, list[str]]:
     """Theorem id -> tests that carry ``@pytest.mark.theorem("ID", ...)``, as ``file::name``."""
     found: dict[str, list[str]] = {}
     for path in sorted(tests.rglob("test_*.py")):
