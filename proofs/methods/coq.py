@@ -238,7 +238,8 @@ def _assumed(printed: str) -> set[str]:
 
 def _coqc(source: Path, built: Path) -> subprocess.CompletedProcess[str]:
     command = ["coqc", "-q", "-w", "-all", "-R", str(built), "Ppo", str(source)]
-    return subprocess.run(command, capture_output=True, text=True)
+    # Some tactics leave caches where Coq runs: beside the source, in a temporary folder.
+    return subprocess.run(command, cwd=source.parent, capture_output=True, text=True)
 
 
 if __name__ == "__main__":
