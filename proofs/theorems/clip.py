@@ -12,7 +12,7 @@ import z3
 from ppocore import losses
 from ppocore._kernels import plain
 from proofs.definitions.losses import clip_loss_slopes, clip_objective
-from proofs.ledger import proof, refutation
+from proofs.ledger import mutant, proof, refutation
 from proofs.ledger.outcome import Outcome
 from proofs.methods import coq
 from proofs.methods.exact import at, everywhere
@@ -537,3 +537,8 @@ def _() -> Outcome:
             claim=lambda r, lower, upper: lower <= max(lower, min(r, upper)) <= upper)
 def _() -> Outcome:
     return coq.negation("Clip.clip_needs_an_ordered_band", r=0, lower=1, upper=0)
+
+
+@mutant("CLIP-01", "coq", "the definition with a maximum in place of the minimum")
+def _() -> Outcome:
+    return coq.mutant("Clip", "Rmin (r * a) (clip", "Rmax (r * a) (clip")

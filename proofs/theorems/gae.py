@@ -13,7 +13,7 @@ import z3
 
 from ppocore import advantages
 from ppocore._kernels import plain
-from proofs.ledger import proof, proved, refutation, refuted
+from proofs.ledger import mutant, proof, proved, refutation, refuted
 from proofs.ledger.outcome import Outcome
 from proofs.methods import coq
 from proofs.methods.polynomials import Ring, rows, same
@@ -379,3 +379,8 @@ _refuted_in_coq("GAE-06", "the last weight is (1 - lambda) lambda^(T-1)", "the_l
                 _whole_geometric, **plain_steps(1, gamma=1, lam="1/2"))
 _refuted_in_coq("GAE-12", "with a terminal step", "shifting_fails_at_a_terminal_step",
                 _raised_to_the_end, **plain_steps(0, gamma=1, lam=1), c=Fraction(1))
+
+
+@mutant("GAE-01", "coq", "the recursion runs on after an end")
+def _() -> Outcome:
+    return coq.mutant("Gae", "g * l * (if ends x then 0 else gae g l s')", "g * l * gae g l s'")

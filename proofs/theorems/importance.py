@@ -11,7 +11,7 @@ import numpy as np
 import z3
 
 from ppocore import expectations, importance
-from proofs.ledger import proof, refutation
+from proofs.ledger import mutant, proof, refutation
 from proofs.ledger.outcome import Outcome
 from proofs.methods import coq
 from proofs.methods.exact import Q, Row, at, everywhere, is_near, mean, row
@@ -412,3 +412,8 @@ _negated("IS-04", "divided by p in place of q", "chi_square_divides_by_q", _divi
 _negated("IS-07", "unbiased at n = 2", "self_normalised_is_biased", _self_normalized_unbiased, f=FIRST, p=HIGH, q=LOW)
 _negated("IS-08", "unbiased for c = 2", "truncated_weights_are_biased", _truncated_unbiased,
          f=FIRST, p=HIGH, q=LOW, most=Q(2))
+
+
+@mutant("IS-05", "coq", "the product of ratios is dropped")
+def _() -> Outcome:
+    return coq.mutant("Trajectories", "w * step_ratio mu pi s a * c n s a", "step_ratio mu pi s a * c n s a")

@@ -13,7 +13,7 @@ import z3
 from ppocore import diagnostics, distributions, kl_penalty
 from ppocore._kernels import plain
 from proofs.definitions.duals import Ray
-from proofs.ledger import proof, refutation
+from proofs.ledger import mutant, proof, refutation
 from proofs.ledger.outcome import Outcome, proved, unknown
 from proofs.methods import coq, finite
 from proofs.methods.ascent import (
@@ -363,3 +363,8 @@ for _id, _where, _name in (
     ("PG-10", "any number of actions", "TrustRegion.ratios_in_the_band_bound_the_distance"),
 ):
     proof(_id, "coq", f"{_where}: {_name.split('.')[1]}")(partial(coq.theorem, _name))
+
+
+@mutant("PG-01", "coq", "the score as p' p")
+def _() -> Outcome:
+    return coq.mutant("PolicyGradient", "(dp / p t)", "(dp * p t)")
