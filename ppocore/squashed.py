@@ -150,7 +150,10 @@ def squashed_gaussian_entropy(mean: ArrayLike, log_std: ArrayLike) -> GaussianEn
 
 @kernel
 def log_tanh_slope_kernel(u: float) -> float:
-    """log(1 - tanh(u)^2), by |u|: finite where the result can be, and 0 at 0 up to one rounding.  Theorems: FLT-02, GAU-03."""
+    """log(1 - tanh(u)^2), by |u|: finite where the result can be, and 0 at 0 up to one rounding.
+
+    Theorems: FLT-02, GAU-03.
+    """
     size = u
     if u < 0:
         size = -u
