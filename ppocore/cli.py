@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from ppocore.conformance.callees import Adapter
     from ppocore.conformance.runner import Options
 
 app = typer.Typer(
@@ -102,6 +103,14 @@ def check(
         str | None, typer.Argument(help="A .py file or an importable module that offers functions under the"
                                    " names of the table (`ppocore operations`).", show_default=False)
     ] = None,
+    exec_: Annotated[
+        str | None, typer.Option("--exec", metavar="COMMAND", help="In place of ADAPTER: a program in any language"
+                                 " that speaks JSON Lines (docs/protocol.md). Split into words, no shell.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="In place of ADAPTER: a file of answers to"
+                                  " `ppocore questions`.")
+    ] = None,
     only: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Only these operations or ids: gae, 'kl_*', 'gae/*'.")
     ] = None,
@@ -109,6 +118,7 @@ def check(
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a summary in Markdown.")
     ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     expected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Expected failures, one `ID  # reason` a line. Strict:"
                                   " one that passes is red, an unknown id is exit status 2.")
@@ -132,20 +142,21 @@ def check(
 
     Exit status: 0 all green, 1 something red, 2 could not run.
     """
-    from ppocore.conformance.adapters import BadAdapter
+    from ppocore.conformance.callees import one_of
     from ppocore.conformance.runner import Options
 
-    options = Options(only, seed, examples, strict, timeout, report, markdown, expected, write_expected)
+    options = Options(only, seed, examples, strict, timeout, report, markdown, expected, write_expected, junit)
+    wants_none = (explain is not None or list_) and adapter is None and exec_ is None and answers is None
+    judged = None if wants_none else one_of(adapter, exec_, answers)
     if explain is not None:
-        return _explain(adapter, explain, options)
+        return _explain(judged, explain, options)
     if list_:
-        return _list(adapter, options)
-    if adapter is None:
-        raise BadAdapter("check: no adapter is named; give a .py file or a module (see `ppocore template`).")
-    return _check(adapter, options)
+        return _list(judged, options)
+    assert judged is not None
+    return _check(judged, options)
 
 
-def _check(adapter: str, options: Options) -> None:
+def _check(adapter: Adapter, options: Options) -> None:
     from rich.console import Console
 
     from ppocore.conformance import reports, terminal
@@ -165,18 +176,49 @@ def _progress() -> Any:
     return live()
 
 
-def _list(adapter: str | None, options: Options) -> None:
+def _list(adapter: Adapter | None, options: Options) -> None:
     from ppocore.conformance import listing
 
     for line in listing.ids(adapter, options):
         print(line)
 
 
-def _explain(adapter: str | None, id: str, options: Options) -> None:
+def _explain(adapter: Adapter | None, id: str, options: Options) -> None:
     from ppocore.conformance import listing
 
     for line in listing.explanation(adapter, id, options):
         print(line)
+
+
+@app.command()
+def identify(
+    adapter: Annotated[
+        str, typer.Argument(help="A .py file or an importable module, as for `ppocore check`.", show_default=False)
+    ],
+    only: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Only these operations: gae, 'kl_*'.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Time limit of one case.")] = 10.0,
+) -> None:
+    """Say which library an implementation computes like.
+
+    Asks the fewest questions that tell the published ways of computing each operation apart (docs/dialects.md),
+    names the conventions found and the presets that match, and prints what to declare. It does not judge:
+    `ppocore check` does.
+
+    Exit status: 0 a preset does all of it, 1 none does or something is wrong, 2 could not run.
+    """
+    from rich.console import Console
+
+    from ppocore.conformance import likeness
+    from ppocore.conformance.identify import identify
+    from ppocore.conformance.runner import Options
+
+    with _progress() as progress:
+        found = identify(adapter, Options(only, examples=0, timeout=timeout), progress)
+    for line in likeness.lines(found, Console().width):
+        print(line)
+    raise typer.Exit(found.exit_status)
 
 
 @app.command()
@@ -191,6 +233,31 @@ def operations(
 
 
 @app.command()
+def questions(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write them.", show_default=False)],
+    hello: Annotated[
+        Path | None, typer.Argument(metavar="HELLO", help="A file with the first line of the program that will"
+                                    " answer: its dtype, and its operations with their inputs. Without it,"
+                                    " everything is asked in the first form of the table.", show_default=False)
+    ] = None,
+    only: Annotated[str | None, typer.Option(metavar="GLOB", help="Only these operations or ids.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float64 or float32, without HELLO.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random cases.")] = 0,
+    examples: Annotated[int, typer.Option(help="Random cases per operation.")] = 8,
+) -> None:
+    """Write the questions, to be answered elsewhere and judged with `ppocore check --answers`.
+
+    They are the lines that `ppocore check --exec` would send. A program that speaks that protocol answers them
+    with `program < questions.jsonl > answers.jsonl`; judge with the same --seed and --examples.
+    """
+    from ppocore.conformance import listing
+    from ppocore.conformance.runner import Options
+
+    count = listing.questions(hello, dtype, out, Options(only, seed, examples))
+    print(f"{count} questions in {out}")
+
+
+@app.command()
 def template(
     framework: Annotated[str, typer.Argument(help="numpy, torch or jax.", show_default=False)],
 ) -> None:
@@ -201,6 +268,22 @@ def template(
     from ppocore.conformance import listing
 
     print(listing.template(framework), end="")
+
+
+@app.command()
+def museum(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[SLUG | OPERATION | GLOB]", help="One mistake, those of an operation, or"
+                                   " those that match: gae/no-lambda, gae, '*mask*'.", show_default=False)
+    ] = None,
+) -> None:
+    """The named mistakes; of one, right and wrong numbers on the smallest input that tells them apart."""
+    import shutil
+
+    from ppocore.conformance import museum as rooms
+
+    for line in rooms.museum(what, min(shutil.get_terminal_size().columns, 100)):
+        print(line)
 
 
 vectors = typer.Typer(invoke_without_command=True, rich_markup_mode=None,

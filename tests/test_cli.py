@@ -104,7 +104,7 @@ def test_the_line_that_reproduces_it_does(command, red):
     (["check", "{good}", "--timeout", "0"], "ppocore: --timeout is 0.0; it must be"),
     (["check", "{good}", "--timeout", "soon"], "ppocore: Invalid value for '--timeout'"),
     (["check", "{good}", "--report", "/no/such/folder/r"], "ppocore: /no/such/folder/r: cannot be written"),
-    (["check", "{good}", "--junit", "x"], "ppocore: No such option: --junit"),
+    (["check", "{good}", "--html", "x"], "ppocore: No such option: --html"),
     (["check", "{good}", "--explain", "gae/nope"], "there is no such case"),
     (["chekc"], "ppocore: No such command 'chekc'"),
     (["operations", "gea"], "ppocore: operations: gea is no operation; did you mean gae?"),

@@ -190,7 +190,7 @@ def describe(
         version=_text(namespace, "VERSION", "", label),
         framework=_choice(namespace, "FRAMEWORK", FRAMEWORKS, label),
         dtype=_choice(namespace, "DTYPE", DTYPES, label),
-        conventions=_plain(conventions, label),
+        conventions=plain_conventions(conventions, label),
         operations=declared,
         notes=_near_misses(namespace),
     )
@@ -218,12 +218,12 @@ def _text(namespace: Mapping[str, Any], constant: str, default: str, label: str)
     return value
 
 
-def _plain(conventions: Any, label: str) -> dict[str, Any]:
+def plain_conventions(conventions: Any, label: str) -> dict[str, Any]:
     """CONVENTIONS as plain data that can be sent on; its names and values are judged elsewhere."""
     if not isinstance(conventions, Mapping):
         kind = type(conventions).__name__
         raise BadAdapter(f"{label}: CONVENTIONS is a {kind}; it must be a dict of names and values.")
-    return {str(name): _plain(value, label) if isinstance(value, Mapping)
+    return {str(name): plain_conventions(value, label) if isinstance(value, Mapping)
             else value if isinstance(value, (str, int, float, type(None))) else str(value)
             for name, value in conventions.items()}
 

@@ -1,4 +1,4 @@
-"""Where an adapter's functions live while they are judged: in a worker process, or in this one."""
+"""Where an adapter's functions live while they are judged: in a worker process, in this one, or elsewhere."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ppocore.conformance.adapters import (
     is_file,
     missing_package,
 )
+from ppocore.conformance.answers import Answers, Written
 from ppocore.conformance.calls import answer
 from ppocore.conformance.case import Answer, Question
 from ppocore.conformance.forms import Parameter
@@ -28,12 +29,15 @@ from ppocore.conformance.frameworks import find as find_framework
 from ppocore.conformance.messages import pack, unpack_answer
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.processes import IN_WORKER, START_LIMIT, Died, Worker
+from ppocore.conformance.programs import Exec, Program
 
 
 class Callee(Protocol):
     """Something that answers questions."""
 
     label: str
+    door: str
+    """Through which option it came: "" for Python, exec, answers."""
     description: Description
 
     def ask(self, question: Question, timeout: float) -> Answer:
@@ -45,6 +49,8 @@ class Callee(Protocol):
 
 class Isolated:
     """An adapter in a process of its own; a new one after each crash or time-out."""
+
+    door = ""
 
     def __init__(self, target: str) -> None:
         self.label = target
@@ -100,6 +106,8 @@ class InProcess:
     a file or module where that matters.
     """
 
+    door = ""
+
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self.label = str(namespace.get("NAME", "dict"))
         self.description, self._functions = describe(namespace, self.label, exact=True)
@@ -129,11 +137,32 @@ class InProcess:
         """Nothing to end."""
 
 
-def open_callee(adapter: str | Path | ModuleType | Mapping[str, Any]) -> Callee:
+Adapter = str | Path | ModuleType | Mapping[str, Any] | Exec | Answers
+"""What can be judged."""
+
+
+def one_of(adapter: Adapter | None, exec: str | None, answers: str | Path | None) -> Adapter:
+    """The one that was given; BadAdapter for none and for several."""
+    given: list[Adapter] = [adapter] if adapter is not None else []
+    given += [Exec(exec)] if exec is not None else []
+    given += [Answers(Path(answers))] if answers is not None else []
+    if not given:
+        raise BadAdapter("check: no adapter is named; give a .py file or a module (see `ppocore template`),"
+                         " --exec 'COMMAND' or --answers FILE.")
+    if len(given) > 1:
+        raise BadAdapter("check: give one of an adapter, --exec and --answers, not several.")
+    return given[0]
+
+
+def open_callee(adapter: Adapter) -> Callee:
     """The adapter, loaded where it will run; BadAdapter if it cannot be."""
     if IN_WORKER in os.environ:
         raise BadAdapter("check: the adapter checks itself while it is being imported; put the call under"
                          ' `if __name__ == "__main__":`.')
+    if isinstance(adapter, Exec):
+        return Program(adapter.command)
+    if isinstance(adapter, Answers):
+        return Written(adapter.path)
     if isinstance(adapter, (str, Path)):
         return Isolated(str(adapter))
     if isinstance(adapter, Mapping):

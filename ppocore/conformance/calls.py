@@ -17,9 +17,7 @@ from ppocore.conformance.adapters import describe_error
 from ppocore.conformance.case import Answer
 from ppocore.conformance.frameworks import VALUE_ONLY, Framework, Gradients
 from ppocore.conformance.operations import Operation
-from ppocore.conformance.returned import LISTS, Malformed, as_array, pick, to_float64
-
-Arrays = NDArray[Any] | list[NDArray[Any]]
+from ppocore.conformance.returned import Arrays, Malformed, as_array, in_float64, output_arrays, pick
 
 
 def answer(
@@ -51,9 +49,9 @@ def _answer(
         gradients, reasons = framework.gradients(
             function, raw["loss"], lambda r: pick(operation, r)[0]["loss"], natives, wanted)
         notes = notes + reasons
-    arrays = {name: _arrays(name, value, operation) for name, value in raw.items()}
+    arrays = {name: output_arrays(operation, name, value) for name, value in raw.items()}
     arrays, extras = _without_extras(arrays, gradients, given, result)
-    outputs = {name: _float64(name, array, raw[name]) for name, array in arrays.items()}
+    outputs = {name: in_float64(name, array, raw[name]) for name, array in arrays.items()}
     if any(name.startswith("grad_") for name in outputs):
         # Judged on the gradients that it returns, then.
         notes = [note for note in notes if not note.startswith(VALUE_ONLY)]
@@ -79,18 +77,6 @@ def _without_extras(
               and np.ndim(given[name.removeprefix("grad_")]) > 0]
     notes = [f"returns a number where {name} would stand in a tuple; ignored" for name in extras]
     return {name: array for name, array in arrays.items() if name not in extras}, notes
-
-
-def _arrays(name: str, value: Any, operation: Operation) -> Arrays:
-    if operation.name in LISTS and name == operation.outputs[0]:
-        return [as_array(f"{name}[{i}]", item) for i, item in enumerate(value)]
-    return as_array(name, value)
-
-
-def _float64(name: str, array: Arrays, raw: Any) -> Arrays:
-    if isinstance(array, list):
-        return [to_float64(f"{name}[{i}]", item, type(raw[i]).__name__) for i, item in enumerate(array)]
-    return to_float64(name, array, type(raw).__name__)
 
 
 def _views(name: str, value: Any) -> list[NDArray[Any]] | None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 
 from ppocore.conformance.adapters import FRAMEWORKS, BadAdapter
-from ppocore.conformance.callees import open_callee
+from ppocore.conformance.answers import asked
+from ppocore.conformance.answers import questions as written
+from ppocore.conformance.callees import Adapter, open_callee
 from ppocore.conformance.case import Case, Question
 from ppocore.conformance.cases import cases
 from ppocore.conformance.explain import explain
+from ppocore.conformance.files import refuse_unwritable, write_whole
 from ppocore.conformance.operations import OPERATIONS, Operation
-from ppocore.conformance.runner import Options, matches, select
+from ppocore.conformance.runner import Options, declared_conventions, matches, refuse_bad_options, select
 from ppocore.conformance.signatures import nearest
 
 
-def ids(adapter: str | None, options: Options) -> Iterator[str]:
+def ids(adapter: Adapter | None, options: Options) -> Iterator[str]:
     """Ids of the cases that would run; of all there are, if no adapter is named."""
     if adapter is not None:
         for put in _questions(adapter, options):
@@ -27,7 +31,7 @@ def ids(adapter: str | None, options: Options) -> Iterator[str]:
     yield from found
 
 
-def explanation(adapter: str | None, id: str, options: Options) -> Iterator[str]:
+def explanation(adapter: Adapter | None, id: str, options: Options) -> Iterator[str]:
     """Lines about one case."""
     by_id = {case.id: case for case in _all_cases(options)}
     if id not in by_id:
@@ -40,10 +44,21 @@ def explanation(adapter: str | None, id: str, options: Options) -> Iterator[str]
     yield from explain(by_id[id], put)
 
 
-def _questions(adapter: str, options: Options) -> list[Question]:
+def questions(hello: Path | None, dtype: str | None, out: Path, options: Options) -> int:
+    """Write what a program would be asked, for one that is not here; the number of questions."""
+    refuse_bad_options(options)
+    refuse_unwritable(out)
+    absent = asked(hello, dtype)
+    declared_conventions(absent)
+    found = [put for chosen, _ in select(absent, options).values() for put in chosen]
+    write_whole(out, "".join(written(absent.description, found)))
+    return len(found)
+
+
+def _questions(adapter: Adapter, options: Options) -> list[Question]:
     callee = open_callee(adapter)
     try:
-        return [put for asked, _ in select(callee, options).values() for put in asked]
+        return [put for chosen, _ in select(callee, options).values() for put in chosen]
     finally:
         callee.close()
 

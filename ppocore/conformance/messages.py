@@ -18,10 +18,15 @@ GREETING = b"\nppocore worker 1\n"
 LONGEST = 2**32
 
 
+def framed(message: Mapping[str, Any]) -> bytes:
+    """One message as it travels."""
+    body = json.dumps(message).encode()
+    return len(body).to_bytes(8, "big") + body
+
+
 def send(stream: IO[bytes], message: Mapping[str, Any]) -> None:
     """Write one message."""
-    body = json.dumps(message).encode()
-    stream.write(len(body).to_bytes(8, "big") + body)
+    stream.write(framed(message))
     stream.flush()
 
 

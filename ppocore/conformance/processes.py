@@ -1,4 +1,4 @@
-"""The other end of a worker: start it, ask it, notice that it died or hangs, and end it."""
+"""The other end of a process: start it, ask it, notice that it died or hangs, and end it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ppocore.conformance.messages import GREETING, receive, send
+from ppocore.conformance.messages import GREETING, framed, receive
 
 START_LIMIT = 120.0
 """Seconds for the import of an adapter: frameworks are slow to load, on a cold disk very slow."""
@@ -29,47 +30,70 @@ IN_WORKER = "PPOCORE_WORKER"
 TAIL = 1 << 15
 """Bytes kept of what the adapter prints, to say where it died."""
 
+WAITING = 2
+"""Replies that may wait to be read: one to a question, and room to see that another came unasked."""
+
 
 class Died(Exception):
-    """The worker is gone; `timeout` says whether it was too slow or fell by itself."""
+    """The process is gone; `timeout` says whether it was too slow or fell by itself."""
 
     def __init__(self, message: str, timeout: bool) -> None:
         super().__init__(message)
         self.timeout = timeout
 
 
-class Worker:
-    """One process with one adapter in it."""
+class Process:
+    """A process that is sent bytes and whose replies are read; what it writes to stderr is kept.
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-P", "-m", "ppocore.conformance.worker"]
+    Threads do the writing and the reading: nothing that the process does, or leaves undone, can hold us up.
+    """
+
+    def __init__(
+        self, command: str | Sequence[str], environment: Mapping[str, str],
+        replies: Callable[[IO[bytes]], Iterable[Any]],
+    ) -> None:
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE, env=_environment(), **apart)
-        self._replies: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._printed = b""
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._drain)]
+                                         stderr=subprocess.PIPE, env=environment, **apart)
+        self.pid = self._process.pid
+        self._read = replies
+        self._outgoing: queue.Queue[bytes | None] = queue.Queue()
+        self._replies: queue.Queue[Any] = queue.Queue(WAITING)
+        self._closed = False
+        self.printed = b""
+        """The end of what was written to stderr since it was last emptied."""
+        works = (self._speak, self._listen, self._drain)
+        self._threads = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in self._threads:
             thread.start()
 
-    def ask(self, message: dict[str, Any], timeout: float) -> dict[str, Any]:
-        """Send a message and wait for its reply; raises Died instead of waiting longer than the limit."""
-        started = time.monotonic()
-        self._printed = b""
-        try:
-            assert self._process.stdin is not None
-            send(self._process.stdin, message | {"timeout": timeout})
-        except OSError:
-            raise self._death(False, timeout) from None
-        reply = self._wait(started + timeout + GRACE)
-        if reply is None:
-            raise self._death(time.monotonic() - started >= timeout, timeout)
-        return reply
+    def put(self, message: bytes | None) -> None:
+        """Send, None to say that nothing follows; returns at once."""
+        self._outgoing.put(message)
+
+    def wait(self, deadline: float) -> Any | None:
+        """The next reply; None if the process is late or ends first (a forked child may hold the pipe)."""
+        while (left := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                return self._replies.get(timeout=min(left, 0.1))
+            if self._process.poll() is not None:
+                with contextlib.suppress(queue.Empty):
+                    return self._replies.get(timeout=0.1)
+                return None
+        return None
+
+    def ended(self, seconds: float) -> int | None:
+        """The exit status, waited for so long; None if it still runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.poll()
 
     def close(self) -> None:
         """End the process and whatever it started."""
+        self._closed = True
+        self.put(None)
         with contextlib.suppress(OSError):
             if sys.platform != "win32":
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -83,42 +107,72 @@ class Worker:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def _wait(self, deadline: float) -> dict[str, Any] | None:
-        """The next reply; None if the process is late or ends first (a forked child may hold the pipe)."""
-        while (left := deadline - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                return self._replies.get(timeout=min(left, 0.1))
-            if self._process.poll() is not None:
-                with contextlib.suppress(queue.Empty):
-                    return self._replies.get(timeout=0.1)
-                return None
-        return None
+    def _speak(self) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            while (message := self._outgoing.get()) is not None:
+                self._process.stdin.write(message)
+                self._process.stdin.flush()
+            self._process.stdin.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
         with contextlib.suppress(OSError, ValueError):
-            if _skip_to_greeting(self._process.stdout):
-                while (message := receive(self._process.stdout)) is not None:
-                    self._replies.put(message)
-        self._replies.put(None)
+            for reply in self._read(self._process.stdout):
+                self._hand_over(reply)
+        self._hand_over(None)
+
+    def _hand_over(self, reply: Any) -> None:
+        """Queue a reply; a process that says more than it is asked waits, or is closed."""
+        while not self._closed:
+            with contextlib.suppress(queue.Full):
+                self._replies.put(reply, timeout=0.1)
+                return
 
     def _drain(self) -> None:
         assert self._process.stderr is not None
         with contextlib.suppress(OSError, ValueError):
             while chunk := os.read(self._process.stderr.fileno(), 1 << 16):
-                self._printed = (self._printed + chunk)[-TAIL:]
+                self.printed = (self.printed + chunk)[-TAIL:]
+
+
+class Worker:
+    """One process of ours with one adapter in it."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-P", "-m", "ppocore.conformance.worker"]
+        self._process = Process(command, _environment(), _messages)
+
+    def ask(self, message: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """Send a message and wait for its reply; raises Died instead of waiting longer than the limit."""
+        started = time.monotonic()
+        self._process.printed = b""
+        self._process.put(framed(message | {"timeout": timeout}))
+        reply: dict[str, Any] | None = self._process.wait(started + timeout + GRACE)
+        if reply is None:
+            raise self._death(time.monotonic() - started >= timeout, timeout)
+        return reply
+
+    def close(self) -> None:
+        """End the process and whatever it started."""
+        self._process.close()
 
     def _death(self, timeout: bool, limit: float) -> Died:
         """End what is left of the process, and say how it ended and where it was."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0 if timeout else 0.5)
-        status = self._process.poll()
+        status = self._process.ended(0 if timeout else 0.5)
         self.close()
-        printed = self._printed.decode("utf-8", "replace")
+        printed = self._process.printed.decode("utf-8", "replace")
         place = _place(printed)
         if timeout:
             return Died(f"no answer within {limit:g} s{place}", True)
-        return Died(f"the interpreter died: {_cause(status)}{place or _last_line(printed)}", False)
+        return Died(f"the interpreter died: {cause(status)}{place or last_line(printed)}", False)
+
+
+def _messages(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """The messages of a worker, after whatever the interpreter prints while it starts."""
+    if _skip_to_greeting(stream):
+        while (message := receive(stream)) is not None:
+            yield message
 
 
 def _environment() -> dict[str, str]:
@@ -143,7 +197,8 @@ def _skip_to_greeting(stream: IO[bytes]) -> bool:
     return True
 
 
-def _cause(status: int | None) -> str:
+def cause(status: int | None) -> str:
+    """How a process ended, in words."""
     if status is None:
         return "it closed its pipes"
     if status < 0:
@@ -164,6 +219,7 @@ def _place(printed: str) -> str:
     return ""
 
 
-def _last_line(printed: str) -> str:
+def last_line(printed: str) -> str:
+    """The last thing that it printed, to follow a sentence."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     return f" (last printed: {lines[-1][:120]})" if lines else ""

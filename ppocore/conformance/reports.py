@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ppocore.conformance.case import Result, Verdict
 from ppocore.conformance.files import write_whole
 from ppocore.conformance.runner import Options, Run
+from ppocore.conformance.texts import plain
 
 FORMAT = 1
 KINDS = ("header", "result", "verdict", "footer")
@@ -23,6 +21,10 @@ def write(found: Run, options: Options) -> None:
     """Write the files that were asked for."""
     if options.report:
         write_whole(options.report, "".join(line + "\n" for line in lines(found)))
+    if options.junit:
+        from ppocore.conformance import junit
+
+        write_whole(options.junit, junit.text(found))
     if options.markdown:
         write_whole(options.markdown, markdown(found))
 
@@ -39,19 +41,6 @@ def lines(found: Run) -> Iterator[str]:
 
 def _line(kind: str, content: Mapping[str, Any]) -> str:
     return json.dumps({"kind": kind, **plain(content)}, allow_nan=False)
-
-
-def plain(value: Any) -> Any:
-    """JSON-ready: arrays as lists, and the numbers that JSON lacks as the strings nan, inf, -inf."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value if isinstance(value, (str, int, float, type(None))) else str(value)
 
 
 def read(path: str | Path) -> Run:

@@ -15,6 +15,8 @@ from ppocore.conformance.signatures import nearest
 LISTS = frozenset({"clip_grad_norm"})
 """Operations whose output is a list of arrays."""
 
+Arrays = NDArray[Any] | list[NDArray[Any]]
+
 MOST = 10_000_000
 """Elements beyond which a result is refused: no case asks for so many."""
 
@@ -79,6 +81,20 @@ def _unwrap_list(result: Any, name: str) -> list[Any]:
     if any(item is None for item in result):
         raise Malformed(f"returned a list with None in it; {name} must be a list of arrays.")
     return list(result)
+
+
+def output_arrays(operation: Operation, name: str, value: Any) -> Arrays:
+    """One raw output as an array, or as a list of arrays where the table says so."""
+    if operation.name in LISTS and name == operation.outputs[0]:
+        return [as_array(f"{name}[{i}]", item) for i, item in enumerate(value)]
+    return as_array(name, value)
+
+
+def in_float64(name: str, array: Arrays, raw: Any) -> Arrays:
+    """The same with float64 values; `raw` is what it was made from."""
+    if isinstance(array, list):
+        return [to_float64(f"{name}[{i}]", item, type(raw[i]).__name__) for i, item in enumerate(array)]
+    return to_float64(name, array, type(raw).__name__)
 
 
 def to_float64(name: str, array: NDArray[Any], kind: str) -> NDArray[np.float64]:

@@ -8,16 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import ppocore
 from ppocore.conformance import expected as expectations
-from ppocore.conformance.adapters import BadAdapter, Description
-from ppocore.conformance.callees import Callee, open_callee
+from ppocore.conformance.adapters import FRAMEWORKS, BadAdapter, Description
+from ppocore.conformance.answers import Written
+from ppocore.conformance.callees import Adapter, Callee, open_callee
 from ppocore.conformance.case import GATING, Answer, Case, Question, Result, Verdict
 from ppocore.conformance.cases import cases
 from ppocore.conformance.conventions import Declared, parse
@@ -49,6 +50,7 @@ class Options:
     markdown: Path | None = None
     expected: Path | None = None
     write_expected: Path | None = None
+    junit: Path | None = None
 
     @property
     def counting(self) -> tuple[str, ...]:
@@ -91,46 +93,74 @@ Progress = Callable[[str, int, int], None]
 """Told the operation, how many of its cases are done, and how many there are."""
 
 
-def run(
-    adapter: str | Path | ModuleType | Mapping[str, Any], options: Options, progress: Progress | None = None
-) -> Run:
+def run(adapter: Adapter, options: Options, progress: Progress | None = None) -> Run:
     """Judge an adapter; BadAdapter if it, or what was asked, cannot be run."""
-    _refuse_bad_options(options)
-    expected = expectations.read(options.expected) if options.expected else {}
-    callee = open_callee(adapter)
+    session = Session(adapter, options)
     try:
-        found = _run(callee, options, expected, progress or (lambda operation, done, total: None))
+        found = session.run(progress or _silently)
     finally:
-        callee.close()
+        session.close()
     if options.write_expected:
         verdicts = {verdict.operation: verdict for verdict in found.verdicts}
-        expectations.write(options.write_expected, found.results, verdicts, options.counting, expected)
+        expectations.write(options.write_expected, found.results, verdicts, options.counting, session.expected)
     return found
 
 
-def _run(callee: Callee, options: Options, expected: Mapping[str, str], progress: Progress) -> Run:
-    declared = declared_conventions(callee)
-    if options.expected:
-        known = {case.id for name in OPERATIONS for case in _cases(name, callee.description, options)}
-        expectations.refuse_unknown(expected, known, options.expected)
-    chosen = select(callee, options)
-    results: list[Result] = []
-    verdicts = []
-    not_selected = 0
-    for name in OPERATIONS:
-        if name not in callee.description.operations:
-            verdicts.append(Verdict(name, "not-offered"))
-            continue
-        if name not in chosen:
-            continue
-        asked, skipped = chosen[name]
-        not_selected += skipped
-        judged, verdict = _judge(callee, OPERATIONS[name], asked, declared, options, progress)
-        judged, verdict = expectations.apply(judged, verdict, expected, options.counting)
-        results += judged
-        verdicts.append(verdict)
-    header = _header(callee, options, declared)
-    return Run(header, tuple(results), tuple(verdicts), not_selected, tuple(callee.description.notes))
+def _silently(operation: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+class Session:
+    """An adapter that is open, with its questions chosen; BadAdapter if either cannot be."""
+
+    def __init__(self, adapter: Adapter, options: Options) -> None:
+        refuse_bad_options(options)
+        self.options = options
+        self.expected = expectations.read(options.expected) if options.expected else {}
+        self._callee = open_callee(adapter)
+        try:
+            self._declared = declared_conventions(self._callee)
+            self._refuse_unknown_ids()
+            self.chosen = select(self._callee, options)
+            if isinstance(self._callee, Written):
+                self._callee.refuse_strangers(all_questions(self._callee, options))
+        except BaseException:
+            self._callee.close()
+            raise
+
+    def run(self, progress: Progress) -> Run:
+        """Judge everything that was chosen."""
+        results: list[Result] = []
+        verdicts = []
+        for name in OPERATIONS:
+            if name in self.chosen:
+                judged, verdict = self.judge(name, progress)
+                results += judged
+                verdicts.append(verdict)
+            elif name not in self._callee.description.operations:
+                verdicts.append(Verdict(name, "not-offered"))
+        not_selected = sum(skipped for _, skipped in self.chosen.values())
+        return Run(self.header, tuple(results), tuple(verdicts), not_selected, tuple(self._callee.description.notes))
+
+    def judge(self, name: str, progress: Progress = _silently) -> tuple[list[Result], Verdict]:
+        """Judge one operation, its expected failures taken into account."""
+        asked, _ = self.chosen[name]
+        judged, verdict = _judge(self._callee, OPERATIONS[name], asked, self._declared, self.options, progress)
+        return expectations.apply(judged, verdict, self.expected, self.options.counting)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The settings in force."""
+        return _header(self._callee, self.options, self._declared)
+
+    def close(self) -> None:
+        """End the adapter."""
+        self._callee.close()
+
+    def _refuse_unknown_ids(self) -> None:
+        if self.options.expected:
+            known = {case.id for name in OPERATIONS for case in _cases(name, self._callee.description, self.options)}
+            expectations.refuse_unknown(self.expected, known, self.options.expected)
 
 
 def declared_conventions(callee: Callee) -> Declared:
@@ -163,6 +193,12 @@ def select(callee: Callee, options: Options) -> Chosen:
     if not any(asked for asked, _ in chosen.values()):
         raise BadAdapter(_nothing_selected(callee, options, chosen))
     return chosen
+
+
+def all_questions(callee: Callee, options: Options) -> list[Question]:
+    """Every question that could be put with this seed and number of examples, whatever `only` says."""
+    chosen = select(callee, replace(options, only=None))
+    return [put for asked, _ in chosen.values() for put in asked]
 
 
 def matches(only: str | None, case: Case) -> bool:
@@ -217,7 +253,8 @@ def _judge(
         return [], Verdict(operation.name, "error", green=False, notes=(note,))
     ask = _Respondent(callee, options.timeout * PATIENCE.get(callee.description.framework, 1))
     asked = []
-    for done, put in enumerate(questions):
+    # What does not decide comes last: crashes there must not cost cases that do.
+    for done, put in enumerate(sorted(questions, key=lambda put: put.case.level not in GATING)):
         progress(operation.name, done, len(questions))
         asked.append((put, ask(put)))
     progress(operation.name, len(questions), len(questions))
@@ -244,7 +281,8 @@ def _header(callee: Callee, options: Options, declared: Declared) -> dict[str, A
     """The settings in force."""
     description = callee.description
     return {
-        "suite": ppocore.__version__, "adapter": callee.label, "name": description.name, "version": description.version,
+        "suite": ppocore.__version__, "adapter": callee.label, "door": callee.door,
+        "name": description.name, "version": description.version,
         "framework": description.framework, "dtype": description.dtype, "conventions": dict(declared),
         "operations": list(description.operations), "seed": options.seed, "examples": options.examples,
         "strict": options.strict, "only": options.only, "timeout": options.timeout,
@@ -253,7 +291,7 @@ def _header(callee: Callee, options: Options, declared: Declared) -> dict[str, A
 
 
 def _framework_version(framework: str) -> dict[str, str]:
-    if framework == "numpy":
+    if framework not in FRAMEWORKS[1:]:
         return {}
     try:
         return {framework: metadata.version(framework)}
@@ -261,14 +299,17 @@ def _framework_version(framework: str) -> dict[str, str]:
         return {}
 
 
-def _refuse_bad_options(options: Options) -> None:
+def refuse_bad_options(options: Options) -> None:
+    """BadAdapter before the run rather than in it."""
     if not 0 < options.timeout <= 86_400:
         raise BadAdapter(f"--timeout is {options.timeout}; it must be a number of seconds above 0.")
     if not 0 <= options.examples <= 10_000:
         raise BadAdapter(f"--examples is {options.examples}; it must be between 0 and 10000.")
     if not 0 <= options.seed < 2**63:
         raise BadAdapter(f"--seed is {options.seed}; it must be 0 or above.")
-    for path in (options.report, options.markdown, options.write_expected):
+    for path in (options.report, options.markdown, options.junit, options.write_expected):
         refuse_unwritable(path)
+    if options.junit and find_spec("junitparser") is None:
+        raise BadAdapter("--junit needs the package junitparser, which is not installed: pip install junitparser")
 
 

@@ -78,14 +78,15 @@ def parameters(operation: Operation, function: Callable[..., Any]) -> tuple[Para
                                  " by keyword, so remove the `/` from its signature.")
             declared.append(Parameter(name, optional))
         elif name not in bound:
-            raise ValueError(_unknown(operation, name))
+            raise ValueError(unknown_input(operation, name))
     if opaque and not declared:
         raise ValueError(f"{operation.name}: its signature is only *args/**kwargs; name the inputs it needs,"
                          f" from: {', '.join(operation.inputs)}.")
     return tuple(declared)
 
 
-def _unknown(operation: Operation, name: str) -> str:
+def unknown_input(operation: Operation, name: str) -> str:
+    """What to say of a parameter that the operation does not have."""
     close = nearest(name, operation.inputs)
     hint = f"; did you mean {close!r}?" if close else "."
     return (f"{operation.name}: {name!r} is no input of this operation{hint}"

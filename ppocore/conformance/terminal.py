@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +14,8 @@ from rich.text import Text
 from ppocore.conformance.case import GATING, Result, Verdict
 from ppocore.conformance.conventions import CONVENTIONS
 from ppocore.conformance.operations import OPERATIONS
-from ppocore.conformance.reports import plain
 from ppocore.conformance.runner import LEVELS, Run
+from ppocore.conformance.texts import clean, plain
 
 WORDS = {
     "conforms": "conforms",
@@ -28,6 +29,13 @@ SHOWN = 12
 """Numbers of one input that are shown; counterexamples are shrunk below that where possible."""
 
 
+def told(found: Run, verdict: Verdict, result: Result | None = None) -> str:
+    """One operation, and what is wrong with one of its cases (the worst, if none is named), as text."""
+    text = io.StringIO()
+    _Printer(found, Console(file=text, width=100, highlight=False, color_system=None)).block(verdict, result)
+    return f"{WORDS[verdict.verdict]} {', '.join(_details(verdict))}".rstrip() + f"\n{text.getvalue().rstrip()}"
+
+
 def show(found: Run, console: Console) -> None:
     """Print the whole run."""
     printer = _Printer(found, console)
@@ -38,11 +46,6 @@ def show(found: Run, console: Console) -> None:
             printer.block(verdict)
     printer.notes()
     printer.last_line()
-
-
-def clean(text: str) -> str:
-    """Somebody else's text on one line, without control characters."""
-    return "".join(character if character.isprintable() else " " for character in str(text)).strip()
 
 
 class _Printer:
@@ -104,7 +107,7 @@ class _Printer:
         levels = LEVELS if self._found.header["strict"] else GATING
         return [r for r in self._found.results if r.operation == operation and r.level in levels]
 
-    def block(self, verdict: Verdict) -> None:
+    def block(self, verdict: Verdict, result: Result | None = None) -> None:
         """What is wrong, the smallest input that shows it, why it matters, and how to see it again."""
         title = Text(f"{self._cross} {verdict.operation} ", style="bold red")
         title.append(self._rule * max(0, self._width - len(title.plain)), style="dim")
@@ -116,7 +119,7 @@ class _Printer:
             return
         mistakes = [entry for slug in verdict.mistakes if (entry := _mistake(slug)) is not None]
         self._what_is_wrong(verdict, mistakes)
-        worst = _worst(results)
+        worst = result or _worst(results)
         if worst is not None:
             self._counterexample(worst)
         for entry in mistakes:
@@ -157,7 +160,8 @@ class _Printer:
         """The command that shows it again, with the options that choose the cases."""
         header = self._found.header
         only = worst.id if worst else verdict.operation
-        words = ["ppocore", "check", str(header["adapter"]), "--only", only]
+        door = [f"--{header['door']}"] if header.get("door") else []
+        words = ["ppocore", "check", *door, str(header["adapter"]), "--only", only]
         for option, default in (("seed", 0), ("examples", 8)):
             if header[option] != default:
                 words += [f"--{option}", str(header[option])]

@@ -1,0 +1,27 @@
+"""Values and other people's words as text that is safe to write: JSON that is JSON, and lines without controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready: arrays as lists, and the numbers that JSON lacks as the strings nan, inf, -inf."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, type(None))) else str(value)
+
+
+def clean(text: str) -> str:
+    """Somebody else's text on one line, without control characters."""
+    return "".join(character if character.isprintable() else " " for character in str(text)).strip()
