@@ -61,9 +61,9 @@ def clip_fraction(
     *Conventions.* Counts every ratio outside the band, also those whose gradient the clip lets through
     (A > 0 below the band, A < 0 above it).
 
-    *Accuracy.* Exact, but for ratios within (|log_prob| + |old_log_prob| + 2) u of an end of the band.
+    *Accuracy.* One rounding, u times the fraction; no claim if a ratio is within 2^-30 of an end.
 
-    *Theorems.* DIAG-01, PG-10.
+    *Theorems.* ACC-04, DIAG-01, PG-10.
 
     References
     ----------
@@ -108,9 +108,10 @@ def explained_variance(values: ArrayLike, returns: ArrayLike) -> float:
     -----
     *Conventions.* Variances, not mean squares: a constant offset of the values is not punished.
 
-    *Accuracy.* In two passes.  Absolute error a few u log2(B) (largest |R| + |V|) / std(R) times the ratio.
+    *Accuracy.* In two passes.  With e = R - V, q = var(e) / var(R) and E_x = (h + 4) var(x) + u (h + 1)^2
+    mean|x|^2, h at most 18 + log2 B: u ((E_e + 2 std(e) rms(e) + u rms(e)^2 + q E_R) / var(R) + q + |1 - q|).
 
-    *Theorems.* DIAG-02.
+    *Theorems.* ACC-12, DIAG-02.
 
     References
     ----------

@@ -70,9 +70,9 @@ def kl_k1(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | Non
     *Conventions.* Unbiased, and so is its gradient; one batch may well come out negative.  For actions
     drawn from the policy that is being trained the expected gradient is 0: it then trains nothing.
 
-    *Accuracy.* A few u log2(B) times the mean of (|log_prob| + |old_log_prob|).
+    *Accuracy.* u (h + 2) mean|d|, h at most 18 + log2 n over n slots; the derivative u |exact|.
 
-    *Theorems.* KL-03, KL-07, KL-16.
+    *Theorems.* ACC-07, KL-03, KL-07, KL-16.
 
     References
     ----------
@@ -116,9 +116,10 @@ def kl_k2(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | Non
     *Conventions.* Biased (it agrees with KL to second order in the difference of the policies), and its
     expected gradient under the old policy is not that of KL(old, new).
 
-    *Accuracy.* A few u log2(B) times the mean of |d| (|log_prob| + |old_log_prob|).
+    *Accuracy.* u (h + 4) times the mean of d^2 / 2, h at most 18 + log2 n over n slots; the derivative 2 u
+    |exact|.
 
-    *Theorems.* KL-16.
+    *Theorems.* ACC-07, KL-16.
 
     References
     ----------
@@ -161,10 +162,11 @@ def kl_k3(log_prob: ArrayLike, old_log_prob: ArrayLike, *, mask: ArrayLike | Non
     -----
     *Conventions.* Unbiased where the old policy covers the new one, and so is its gradient.
 
-    *Accuracy.* Given d, each term is right to a few ulp at every d: by a series for |d| < 1/2, by expm1
-    beyond.  ``exp(d) - 1 - d`` has no right digit at |d| = 1e-8.
+    *Accuracy.* u times the mean of (|d| + h + 13) k3(d), h at most 18 + log2 n over n slots: by a series for
+    |d| < 1/2, by expm1 beyond.  ``exp(d) - 1 - d`` has no right digit at |d| = 1e-8.  Derivative: u (|d| e^d
+    + 3 |e^d - 1|) / n.
 
-    *Theorems.* KL-02, KL-03, KL-07, KL-16.
+    *Theorems.* ACC-07, KL-02, KL-03, KL-07, KL-16.
 
     References
     ----------
@@ -213,10 +215,11 @@ def categorical_kl(
     *Conventions.* The direction is the order of the arguments.  KL is 0 exactly when both rows are the same
     policy; a common offset of a row changes nothing.
 
-    *Accuracy.* Summed as p_j k3(log q_j - log p_j), terms of one sign.  An error e in a log-probability
-    difference d moves its term by about p_j |e^d - 1| e, with e a few u (1 + spread of the row).
+    *Accuracy.* Summed as p k3(d), d = log q - log p, terms of one sign.  With E of `categorical_log_prob` and
+    E_d = E_p + E_q + |d|: u times the sum of p k3(d) (E_p + A + 12) + p |e^d - 1| E_d + u E_d^2 max(p, q) /
+    2; q - p to u (max(p, q) E_d + |q - p| (max(E_p, E_q) + 5)).  For d >= 1/2 see ``docs/accuracy.md``.
 
-    *Theorems.* KL-01, KL-04, KL-05, KL-09, KL-10, KL-12, KL-13, KL-14, KL-15.
+    *Theorems.* ACC-08, KL-01, KL-04, KL-05, KL-09, KL-10, KL-12, KL-13, KL-14, KL-15.
 
     References
     ----------
@@ -276,9 +279,11 @@ def gaussian_kl(mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, othe
     *Conventions.* The direction is the order of the arguments.  KL of two tanh-Gaussians is this KL of the
     Gaussians underneath, since tanh is one-to-one.
 
-    *Accuracy.* Computed as (k3(2 (log s - log s')) + ((m - m') / s')^2) / 2, which has no negative term.
+    *Accuracy.* With g = log s - log s', z = (m - m') / s': u times the sum over d of ((D + 12 + 2|g|) k3(2g)
+    + (D + 9) z^2) / 2, no term of which is negative.  Derivatives: 7 u |z| / s' in the means, u (2 |e^2g - 1|
+    + 2|g| e^2g) in log s.
 
-    *Theorems.* KL-06.
+    *Theorems.* ACC-09, KL-06.
 
     References
     ----------
@@ -318,7 +323,7 @@ def prob_difference(log_p: Floats, log_q: Floats, legal: Bools) -> Floats:
 
 @kernel
 def k3_kernel(d: float) -> float:
-    """e^d - 1 - d.  Theorems: FLT-02, KL-02, KL-03, KL-11."""
+    """e^d - 1 - d.  Theorems: ACC-07, FLT-02, KL-02, KL-03, KL-11."""
     if d < 0.5 and d > -0.5:
         tail = d * 0 + 1
         for k in range(16, 2, -1):
@@ -329,7 +334,10 @@ def k3_kernel(d: float) -> float:
 
 @kernel
 def kl_estimate_kernel(d: float, which: int) -> tuple[float, float]:
-    """k1, k2 or k3 of one log-ratio, and its derivative in d.  Theorems: FLT-02, KL-02, KL-03, KL-07, KL-16."""
+    """k1, k2 or k3 of one log-ratio, and its derivative in d.
+
+    Theorems: ACC-07, FLT-02, KL-02, KL-03, KL-07, KL-16.
+    """
     if which == 1:
         return -d, d * 0 - 1
     if which == 2:
@@ -341,7 +349,7 @@ def kl_estimate_kernel(d: float, which: int) -> tuple[float, float]:
 def categorical_kl_term_kernel(log_p: float, log_q: float) -> float:
     """p k3(log q - log p) = p (log p - log q) + q - p: the terms of KL(p, q), each >= 0.
 
-    Theorems: FLT-02, KL-14, KL-15.
+    Theorems: ACC-08, FLT-02, KL-14, KL-15.
     """
     d = log_q - log_p
     if d < 0.5:
@@ -353,7 +361,10 @@ def categorical_kl_term_kernel(log_p: float, log_q: float) -> float:
 def gaussian_kl_kernel(
     mean: float, log_std: float, other_mean: float, other_log_std: float
 ) -> tuple[float, float, float, float]:
-    """One dimension: KL, and its derivatives in mean, log_std and other_log_std.  Theorems: FLT-02, KL-06, KL-12."""
+    """One dimension: KL, and its derivatives in mean, log_std and other_log_std.
+
+    Theorems: ACC-09, FLT-02, KL-06, KL-12.
+    """
     log_std_gap = log_std - other_log_std
     inverse_std = np.exp(-other_log_std)
     z = (mean - other_mean) * inverse_std

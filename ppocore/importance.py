@@ -61,9 +61,9 @@ def ratio(log_prob: ArrayLike, old_log_prob: ArrayLike) -> Ratio:
 
     Notes
     -----
-    *Accuracy.* Relative error (|log_prob| + |old_log_prob| + 1) u, up to the last term from the exponential.
+    *Accuracy.* u (|d| + 2) r with d = log_prob - old_log_prob.
 
-    *Theorems.* IS-10, IS-15.
+    *Theorems.* ACC-02, IS-10, IS-15.
 
     References
     ----------
@@ -113,9 +113,10 @@ def importance_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> Im
     samples of p in expectation only, never as a random variable (S5): the variances differ, and this one may
     be infinite (`gaussian_weight_second_moment`).
 
-    *Accuracy.* Each weight is relatively right to (|log_p| + |log_q| + 1) u, the sum to a few u log2(n).
+    *Accuracy.* u times the mean of |w f| (|log w| + h + 4), h at most 18 + log2 n.  Derivatives: relatively u
+    (|log w| + 4).
 
-    *Theorems.* IS-06, IS-14.
+    *Theorems.* ACC-02, IS-06, IS-14.
 
     References
     ----------
@@ -160,9 +161,10 @@ def self_normalized_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) 
     *Conventions.* Biased at every finite n (by about -Cov_q(w, w f - w mu) / n), consistent, and always
     between the least and the largest f.
 
-    *Accuracy.* The largest weight is scaled to 1, so nothing overflows; error (|log w| + n) u at worst.
+    *Accuracy.* The largest weight is scaled to 1, so nothing overflows.  With p = w / sum w, l = log w, e =
+    |l| + |l - max l| + 2, its p-mean E and h at most 18 + log2 n: u times the sum of p |f| (e + E + 2 h + 2).
 
-    *Theorems.* IS-07.
+    *Theorems.* ACC-11, IS-07.
 
     References
     ----------
@@ -211,9 +213,9 @@ def truncated_importance_estimate(
     -----
     *Conventions.* Its bias (expectation minus E_p[f]) is exactly -E_q[f max(w - c, 0)]: downwards for f >= 0.
 
-    *Accuracy.* As `importance_estimate`.
+    *Accuracy.* As `importance_estimate`, with min(w, c); no claim on grad_log_p where w is within 2^-30 of c.
 
-    *Theorems.* IS-08.
+    *Theorems.* ACC-02, IS-08.
 
     References
     ----------
@@ -270,10 +272,10 @@ def per_decision_importance_estimate(
     *Conventions.* The per-step ratio of PPO (S7) keeps only the last factor of the product; it is not
     unbiased for anything but one-step problems.
 
-    *Accuracy.* The product over t steps is relatively right to the sum of all
-    (|log_prob| + |old_log_prob|) u.
+    *Accuracy.* A term of step t is relatively right to u (c_t + 6), c_t the sum of |d_k| and of |d_1 + ... +
+    d_k| over k <= t, d = log_prob - old_log_prob; the sum adds u (h + 1), h at most 18 + log2 (B L).
 
-    *Theorems.* IS-05.
+    *Theorems.* ACC-11, IS-05.
 
     References
     ----------
@@ -330,10 +332,10 @@ def effective_sample_size(log_weights: ArrayLike) -> float:
     -----
     *Conventions.* A count, not a fraction.
 
-    *Accuracy.* The largest weight is scaled to 1, so nothing overflows; relative error a few u (1 + spread
-    of the log-weights that matter), plus one rounding of each difference.
+    *Accuracy.* The largest weight is scaled to 1, so nothing overflows.  With v = max l - l, relatively u (2
+    mean_w v + 2 mean_(w^2) v + 3 h + 12), weighted means, h at most 18 + log2 n.
 
-    *Theorems.* IS-11, IS-16.
+    *Theorems.* ACC-11, IS-11, IS-16.
 
     References
     ----------
@@ -378,10 +380,11 @@ def gaussian_weight_second_moment(
 
     Notes
     -----
-    *Accuracy.* Relative, a few u times (1 + |log s - log s'| + (z / t)^2) / t with t = 2 - s^2 / s'^2: worse
-    towards the edge t = 0.
+    *Accuracy.* With g = log s - log s', t = 2 - e^2g, E = 2 |e^2g - 1| + 2|g| e^2g, relatively u (2 + the sum
+    over d of z^2/t (E/t + 13 + h) + E/2t + (h + 3)(|g| + |log t|/2)), h at most 18 + log2 D; no claim for u E
+    > 2^-30 t.
 
-    *Theorems.* IS-09, IS-12.
+    *Theorems.* ACC-09, IS-09, IS-12.
 
     References
     ----------
@@ -408,7 +411,7 @@ def gaussian_weight_second_moment(
 
 @kernel
 def log_second_moment_kernel(mean: float, log_std: float, other_mean: float, other_log_std: float) -> float:
-    """One dimension of log E_q[(p/q)^2]; infinite unless s^2 < 2 s'^2.  Theorems: FLT-02, IS-09, IS-12."""
+    """One dimension of log E_q[(p/q)^2]; infinite unless s^2 < 2 s'^2.  Theorems: ACC-09, FLT-02, IS-09, IS-12."""
     gap = log_std - other_log_std
     grown = np.expm1(2 * gap)
     if grown >= 1:

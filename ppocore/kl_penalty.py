@@ -89,9 +89,10 @@ def kl_penalty_loss(
     -(1/N) sum sum A r + beta KL is ``reduction="trajectory"``; under ``"mean"`` the same optimum has
     beta N / sum_n T_n.  A fixed beta is passed as it is; for an adaptive one see `adapt_kl_coef`.
 
-    *Accuracy.* As `surrogate_loss` and `categorical_kl`.
+    *Accuracy.* The surrogate: u times its mean of |r A| (E_d + H + 3), E_d of `categorical_kl` at the action
+    taken; the KL as `categorical_kl` and one mean more; the loss is right to both together.
 
-    *Theorems.* LOSS-02, LOSS-05, PG-15.
+    *Theorems.* ACC-08, LOSS-02, LOSS-05, PG-15.
 
     References
     ----------

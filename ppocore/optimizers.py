@@ -67,9 +67,10 @@ def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float) -> float:
     -----
     *Conventions.* A fixed beta needs no function: keep passing the same number.
 
-    *Accuracy.* Exact, until beta underflows to 0 (after about 1075 halvings) and stays there.
+    *Accuracy.* Exact, unless KL is within 2^-30 of a threshold, until beta underflows to 0 (after about 1075
+    halvings) and stays there.
 
-    *Theorems.* KL-08.
+    *Theorems.* ACC-15, KL-08.
 
     References
     ----------
@@ -114,10 +115,11 @@ def clip_grad_norm(grads: Sequence[ArrayLike], *, max_norm: float) -> ClippedGra
     -----
     *Conventions.* Nothing is added to the norm (PyTorch adds 1e-6).
 
-    *Accuracy.* Relative error a few u log2(number of entries).  Squares neither overflow nor underflow: the
-    entries are scaled by a power of two first.
+    *Accuracy.* The norm is relatively right to u ((h + K)/2 + 1), K arrays and h at most 18 + log2 of the
+    largest; the gradients to 2 u more.  Squares neither overflow nor underflow: the entries are scaled by a
+    power of two first.
 
-    *Theorems.* OPT-01.
+    *Theorems.* ACC-14, OPT-01.
 
     References
     ----------
@@ -185,10 +187,11 @@ def adam_step(
 
     Notes
     -----
-    *Accuracy.* A few u (|m| + |g|) in the first moment, a few u relatively in the second.  1 - beta^t has a
-    relative error of about u (t + 1) / (1 - beta^t), which reaches 1e-13 in early steps for beta2 = 0.999.
+    *Accuracy.* First moment u E_m, E_m = 2 beta1 |m| + 3 (1 - beta1) |g|; second moment relatively 4 u;
+    parameters u (a (E_m + M (k1 + k2/2 + 9)) + |p|), a = alpha / ((1 - beta1^t) D), D the divisor,
+    M = beta1 |m| + (1 - beta1) |g|, k = 1 + 2 beta^t / (1 - beta^t).
 
-    *Theorems.* OPT-02.
+    *Theorems.* ACC-13, OPT-02.
 
     References
     ----------
@@ -241,10 +244,10 @@ def running_moments(batches: Sequence[ArrayLike]) -> Moments:
     -----
     *Conventions.* Variance with ddof 0, and no pseudo-count: one batch gives its own moments.
 
-    *Accuracy.* In two passes over everything: a few u log2(n) of the mean of |x| and of the variance.  When
-    batches arrive one by one use `update_moments`.
+    *Accuracy.* In two passes over everything: mean u n mean|x|, variance u ((n + 3) var + u (n mean|x|)^2).
+    When batches arrive one by one use `update_moments`.
 
-    *Theorems.* OPT-03.
+    *Theorems.* ACC-12, OPT-03.
 
     References
     ----------
@@ -289,9 +292,10 @@ def update_moments(moments: Moments, batch: ArrayLike) -> Moments:
 
     Notes
     -----
-    *Accuracy.* Each update adds a few u times (|mean| + |batch mean|) to the mean.
+    *Accuracy.* Each update adds u ((n2/n) (n2 mean|batch| + 3 |gap|) + |mean|) to the mean, gap = mu_2 -
+    mu_1.  The bound of the variance is in ``docs/accuracy.md``.
 
-    *Theorems.* OPT-03.
+    *Theorems.* ACC-12, OPT-03.
 
     References
     ----------
@@ -321,7 +325,7 @@ def update_moments(moments: Moments, batch: ArrayLike) -> Moments:
 
 @kernel
 def adapt_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
-    """beta, doubled or halved.  Theorems: FLT-01, KL-08."""
+    """beta, doubled or halved.  Theorems: ACC-15, FLT-01, KL-08."""
     if kl > 3 * target_kl / 2:
         return kl_coef * 2
     if kl < 2 * target_kl / 3:
@@ -342,7 +346,10 @@ def adam_kernel(
     beta2: float,
     eps: float,
 ) -> tuple[float, float, float]:
-    """One parameter: its next value and moments, given the bias corrections 1 - beta^t.  Theorems: FLT-01, OPT-02."""
+    """One parameter: its next value and moments, given the bias corrections 1 - beta^t.
+
+    Theorems: ACC-13, FLT-01, OPT-02.
+    """
     first = beta1 * first + (1 - beta1) * grad
     second = beta2 * second + (1 - beta2) * grad * grad
     move = learning_rate * (first / correction1) / (np.sqrt(second / correction2) + eps)

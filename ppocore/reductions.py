@@ -61,9 +61,9 @@ def masked_mean(x: ArrayLike, mask: ArrayLike) -> Mean:
 
     Notes
     -----
-    *Accuracy.* Pairwise summation: the error is a few u log2(B L) times the mean of ``|x|``.
+    *Accuracy.* Pairwise summation: u (h + 1) mean|x|, h at most 18 + log2 n over n slots.
 
-    *Theorems.* RED-01, RED-05, RED-06, RED-07.
+    *Theorems.* ACC-01, RED-01, RED-05, RED-06, RED-07.
 
     References
     ----------
@@ -103,9 +103,9 @@ def sequence_mean(x: ArrayLike, mask: ArrayLike) -> Mean:
 
     Notes
     -----
-    *Accuracy.* A few u log2(B L) times the same mean of ``|x|``.
+    *Accuracy.* u (h + 2) times the same mean of |x|, h at most 36 + log2 (B L): two pairwise sums.
 
-    *Theorems.* RED-02, RED-05, RED-06.
+    *Theorems.* ACC-01, RED-02, RED-05, RED-06.
 
     References
     ----------
@@ -145,9 +145,9 @@ def sequence_sum_mean(x: ArrayLike, mask: ArrayLike) -> Mean:
 
     Notes
     -----
-    *Accuracy.* A few u log2(B L) times the same mean of ``|x|``.
+    *Accuracy.* u (h + 1) times the same mean of |x|, h at most 18 + log2 (B L).
 
-    *Theorems.* RED-03, RED-04, RED-05.
+    *Theorems.* ACC-01, RED-03, RED-04, RED-05.
 
     References
     ----------
@@ -190,9 +190,9 @@ def trajectory_mean(x: ArrayLike, lengths: ArrayLike) -> Mean:
     *Conventions.* The lengths enter only through N and the check that they fit: this is a sum divided by
     the number of trajectories, not by the number of steps.
 
-    *Accuracy.* A few u log2(sum T_n) times the same mean of ``|x|``.
+    *Accuracy.* u (h + 1) times the same mean of |x|, h at most 18 + log2 (sum T_n).
 
-    *Theorems.* RED-04.
+    *Theorems.* ACC-01, RED-04.
 
     References
     ----------
