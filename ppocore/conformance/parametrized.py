@@ -30,7 +30,8 @@ def decorator(adapter: Adapter, options: Options) -> Decorator:
         folder = Path(inspect.getfile(function)).parent
         suite = _Suite(_beside(folder, adapter), replace(options, expected=_beside(folder, options.expected)))
         test, name = _with_verdicts(function, suite)
-        return pytest.mark.parametrize(name, suite.ids)(test)
+        marked: Callable[..., Any] = pytest.mark.parametrize(name, suite.ids)(test)
+        return marked
 
     return decorate
 

@@ -228,7 +228,7 @@ def _nothing_selected(callee: Callee, options: Options, chosen: Chosen) -> str:
     return f"--only {only}: no operation and no case of this adapter is called so.{hint}"
 
 
-class _Respondent:
+class Respondent:
     """One function under questions: after three crashes or time-outs it is asked no more."""
 
     def __init__(self, callee: Callee, timeout: float) -> None:
@@ -251,7 +251,7 @@ def _judge(
     if not questions:
         note = "no case could be put to it; not covered: " + _uncovered(callee, operation)
         return [], Verdict(operation.name, "error", green=False, notes=(note,))
-    ask = _Respondent(callee, options.timeout * PATIENCE.get(callee.description.framework, 1))
+    ask = Respondent(callee, options.timeout * PATIENCE.get(callee.description.framework, 1))
     asked = []
     # What does not decide comes last: crashes there must not cost cases that do.
     for done, put in enumerate(sorted(questions, key=lambda put: put.case.level not in GATING)):

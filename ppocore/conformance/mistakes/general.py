@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ppocore.conformance.mistakes.catalogue import Mistake
 
-_GENERAL = {
+GENERAL = {
     "nan-leak": (
         "A NaN in a slot that does not matter reaches the result.",
         "x * (1 - done) or x * mask; 0 * nan is nan",
@@ -28,5 +28,5 @@ _GENERAL = {
 
 def general(slug: str) -> Mistake:
     """The general mistake `operation/name`; KeyError if there is none of that name."""
-    says, wrong, matters, seen = _GENERAL[slug.split("/", 1)[1]]
+    says, wrong, matters, seen = GENERAL[slug.split("/", 1)[1]]
     return Mistake(slug, says, wrong, matters, seen, ())
