@@ -17,7 +17,7 @@ import pytest
 
 import ppocore
 from ppocore.cli import main
-from ppocore.conformance import forms, handout, mistakes, reference, vectors
+from ppocore.conformance import forms, handout, mistakes, mutants, reference, vectors
 from ppocore.conformance.case import UNIT, Question
 from ppocore.conformance.cases import cases
 from ppocore.conformance.compare import TINY, Bench, K
@@ -26,7 +26,7 @@ from ppocore.conformance.oracle import DEFINITIONS
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.reals import Real, arithmetic, gradient
 from tests.optional import require
-from tests.test_kill_matrix import BELOW_FLOAT32, answers, everything
+from tests.test_kill_matrix import BELOW_FLOAT32
 
 FOLDER = Path(vectors.__file__).parent
 DTYPES = tuple(UNIT)
@@ -72,7 +72,7 @@ def flat(nested: Any) -> Iterator[Any]:
 
 
 def question(name: str, vector: vectors.Vector) -> Question:
-    put = forms.question(OPERATIONS[name], everything(OPERATIONS[name]), vector.case, 0)
+    put = forms.question(OPERATIONS[name], mutants.parameters(OPERATIONS[name]), vector.case, 0)
     assert put is not None, vector.case.id
     return put
 
@@ -144,7 +144,7 @@ def killed(name: str, dtype: str) -> dict[tuple[str, str], set[int]]:
                 formulas = mistakes.MISTAKES[slug].formulas
                 found[vector.case.id, slug] = {
                     i for i, formula in enumerate(formulas)
-                    if bench.mismatch(right, put, answers(bench, formula, put, dtype), Choices()) is not None}
+                    if bench.mismatch(right, put, mutants.answer(bench, formula, put), Choices()) is not None}
     return found
 
 

@@ -12,7 +12,7 @@ KILLS: dict[str, dict[str, str]] = {
         "terminated-midway": "done-read-one-step-late done-read-one-step-early terminal-state-bootstrapped",
         "truncated-midway": "no-bootstrap-at-the-end bootstrap-not-discounted",
         "terminated-then-truncated": "done-read-one-step-late done-read-one-step-early",
-        "both-flags-at-once": "truncation-overrides-termination",
+        "both-flags-at-once": "axis-of-one-lost truncation-overrides-termination",
         "ends-with-the-rollout": "terminated-flag-on-two-steps terminal-state-bootstrapped",
         "more-environments-than-steps": "reward-masked-at-the-end delta-masked-at-the-end",
         "long-decay": "gamma-on-the-value gamma-on-the-reward",
@@ -30,7 +30,7 @@ KILLS: dict[str, dict[str, str]] = {
         "truncated-midway": "time-limit-zeroes-the-bootstrap-and-leaks bootstraps-from-reset-observation",
         "terminated-then-truncated": (
             "lambda-return-leaks-past-the-end done-read-one-step-late done-read-one-step-early ends-ignored"),
-        "both-flags-at-once": "truncation-overrides-termination",
+        "both-flags-at-once": "axis-of-one-lost truncation-overrides-termination",
         "ends-with-the-rollout": "terminated-flag-on-two-steps terminal-state-bootstrapped no-bootstrap-at-the-end",
         "more-environments-than-steps": "wrong-time-axis axes-flattened time-reversed",
         "long-decay": "no-lambda no-gamma-in-recursion decay-squared lambda-complement recursion-undecayed",
@@ -40,7 +40,7 @@ KILLS: dict[str, dict[str, str]] = {
         "terminated-midway": "reset-after-use reward-masked-at-the-end",
         "truncated-midway": "ends-ignored no-bootstrap-at-the-end",
         "terminated-then-truncated": "done-read-one-step-late done-read-one-step-early",
-        "both-flags-at-once": "truncation-overrides-termination",
+        "both-flags-at-once": "axis-of-one-lost truncation-overrides-termination",
         "ends-with-the-rollout": "terminated-flag-on-two-steps",
         "more-environments-than-steps": "wrong-time-axis axes-flattened time-reversed",
         "long-decay": "undiscounted discounts-the-first-reward bootstrap-not-discounted",
@@ -53,7 +53,7 @@ KILLS: dict[str, dict[str, str]] = {
         "padded-left": "values-one-position-late",
         "holes": "carry-zeroed-at-masked decayed-across-masked",
         "undiscounted-holes": "mask-shifted-left last-token-dropped bootstraps-past-the-end",
-        "long-decay": "no-lambda no-gamma-in-recursion",
+        "long-decay": "axis-of-one-lost no-lambda no-gamma-in-recursion",
     },
     "normalize_advantages": {
         "four": (
@@ -70,7 +70,7 @@ KILLS: dict[str, dict[str, str]] = {
     "ratio": {
         "around-one": "exponential-of-quotient one-subtracted base-two always-one summed-exponentials",
         "unequal-policies": "averaged-log-ratio summed-log-ratio outer-broadcast",
-        "one-action": "inverted exponential-missing quotient-of-log-probabilities",
+        "one-action": "axis-of-one-lost inverted exponential-missing quotient-of-log-probabilities",
         "minus-eight-hundred": "quotient-of-exponentials",
         "densities-above-one": "difference-of-probabilities old-policy-forgotten",
         "far": "linearised clipped truncated",
@@ -143,7 +143,7 @@ KILLS: dict[str, dict[str, str]] = {
             "difference-of-entropies total-variation logarithms-missing logits-as-log-probs partition-missing "
             "sigmoid-for-softmax in-bits"),
         "square": "reduced-over-batch softmax-over-batch",
-        "two-actions": "squared-difference symmetrised jensen-shannon",
+        "two-actions": "axis-of-one-lost squared-difference symmetrised jensen-shannon",
         "near": "arguments-swapped weighted-by-other",
         "rare": "epsilon-in-logarithm probabilities-clamped",
         "offset-thousand": "unshifted-exponent",
@@ -155,7 +155,7 @@ KILLS: dict[str, dict[str, str]] = {
             "softplus-std in-bits cross-entropy"),
         "one-dimension": "arguments-swapped log-term-scaled symmetrised",
         "square": "reduced-over-batch averaged-over-dimensions not-summed",
-        "narrow": "epsilon-in-logarithm epsilon-in-denominator",
+        "narrow": "axis-of-one-lost epsilon-in-logarithm epsilon-in-denominator",
         "wide": "divided-by-own-variance std-not-squared log-std-as-std",
     },
     "adapt_kl_coef": {
@@ -173,7 +173,7 @@ KILLS: dict[str, dict[str, str]] = {
             "softmax-twice logits-as-log-probs exponential-missing probability-returned negated "
             "action-not-selected averaged-over-actions one-hot-mean reduced-over-batch in-bits"),
         "square": "softmax-over-batch index-shifted every-row-with-every-action",
-        "two-actions": "sigmoid-for-softmax most-likely-action",
+        "two-actions": "axis-of-one-lost sigmoid-for-softmax most-likely-action",
         "spread": "epsilon-in-logarithm probability-clamped",
         "offset-thousand": "unshifted-exponent",
         "illegal-actions": "mask-ignored mask-inverted",
@@ -184,7 +184,7 @@ KILLS: dict[str, dict[str, str]] = {
             "softmax-twice logits-as-log-probs exponential-missing minus-missing in-bits averaged-over-actions "
             "perplexity partition-missing weights-missing logarithm-missing most-likely-action-only"),
         "square": "softmax-over-batch not-summed reduced-over-batch",
-        "two-actions": "sigmoid-for-softmax normalized",
+        "two-actions": "axis-of-one-lost sigmoid-for-softmax normalized",
         "spread": "epsilon-in-logarithm probabilities-clamped",
         "offset-thousand": "unshifted-exponent",
         "illegal-actions": "mask-ignored mask-inverted not-renormalized zero-times-infinity",
@@ -197,7 +197,7 @@ KILLS: dict[str, dict[str, str]] = {
             "density-of-each-dimension-added negated constant-once jacobian-applied"),
         "one-dimension": "half-missing score-not-squared constant-not-halved",
         "square": "not-summed first-dimension-only reduced-over-batch",
-        "narrow": "divided-by-std-once not-divided-by-std epsilon-added-to-std",
+        "narrow": "axis-of-one-lost divided-by-std-once not-divided-by-std epsilon-added-to-std",
         "wide": "log-std-as-std log-std-as-log-variance softplus-std",
     },
     "gaussian_entropy": {
@@ -206,7 +206,7 @@ KILLS: dict[str, dict[str, str]] = {
             "log-std-doubled log-std-subtracted log-std-missing negated in-bits multiplied-over-dimensions"),
         "one-dimension": "one-missing one-not-halved two-pi-missing",
         "square": "averaged-over-dimensions not-summed reduced-over-batch",
-        "narrow": "kept-positive",
+        "narrow": "axis-of-one-lost kept-positive",
         "wide": "std-for-log-std log-std-as-std softplus-std",
     },
     "squashed_gaussian_log_prob": {
@@ -218,7 +218,7 @@ KILLS: dict[str, dict[str, str]] = {
             "constant-once squashed-twice-in-jacobian jacobian-of-unsquashed squashed-again atanh-without-half"),
         "one-dimension": "jacobian-missing jacobian-sign-flipped jacobian-scaled",
         "square": "not-summed jacobian-averaged jacobian-not-summed jacobian-over-batch",
-        "near-the-bound": "square-missing-in-jacobian epsilon-in-jacobian action-clamped",
+        "near-the-bound": "axis-of-one-lost square-missing-in-jacobian epsilon-in-jacobian action-clamped",
         "near-zero": "squashed-twice-in-jacobian",
         "narrow": "epsilon-added-to-std gaussian-at-action not-squashed mean-squashed",
     },
