@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +16,12 @@ from rich.table import Table
 
 from proofs.ledger.book import Ledger, Theorem
 from proofs.ledger.loading import load
+from proofs.ledger.outcome import MissingTool
 from proofs.ledger.pages import stale_pages, write_pages
 from proofs.ledger.report import REPORT, is_current, report
 from proofs.ledger.runner import Record, run
 from proofs.ledger.trace import complaints
+from proofs.methods import coq
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 console = Console(soft_wrap=True)
@@ -81,17 +84,9 @@ def _run(chosen: list[Theorem], jobs: int) -> list[Record]:
 
 
 def _compile_coq() -> None:
-    """Once, before the workers are forked: they inherit the outcome."""
-    from proofs.ledger.outcome import MissingTool
-    from proofs.methods import coq
-
-    with console.status("compiling the Coq files"):
-        try:
-            coq.audit()
-        except MissingTool:
-            return
-        except Exception as error:
-            console.print(f"[red]coq[/red] {error}", highlight=False)
+    """Once, before the workers are forked: they inherit the outcome, and each check says what failed."""
+    with console.status("compiling the Coq files"), suppress(MissingTool, coq.AuditFailed):
+        coq.audit()
 
 
 def _whole(ledger: Ledger, records: list[Record], write: bool) -> list[str]:

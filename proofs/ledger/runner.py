@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass
 
+import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
 from proofs.ledger.book import Check, Theorem
@@ -66,9 +67,14 @@ def _replayed(check: Check, outcome: Outcome) -> Outcome:
         return Outcome("error", "refuted without a witness")
     if check.claim is None:
         return Outcome("error", "the refutation states no claim to replay")
-    if check.kept is not None and not check.kept(**outcome.witness):
+    kept = check.kept is None or check.kept(**outcome.witness)
+    claimed = check.claim(**outcome.witness)
+    # None, from a claim that forgets to return, must not pass for False.
+    if not all(isinstance(answer, bool | np.bool_) for answer in (kept, claimed)):
+        return Outcome("error", f"the replay answers {kept!r} and {claimed!r}, not True or False", outcome.witness)
+    if not kept:
         return Outcome("error", "the witness breaks a hypothesis that was kept", outcome.witness)
-    if check.claim(**outcome.witness):
+    if claimed:
         return Outcome("error", "the witness does not replay: the claim holds there", outcome.witness)
     return outcome
 

@@ -36,11 +36,6 @@ class Text:
     """Stem of the file: the page of the docs."""
 
     @property
-    def anchor(self) -> str:
-        """Where the docs print it."""
-        return f"docs/theorems.md#{self.id.lower()}"
-
-    @property
     def rows(self) -> tuple[str, ...]:
         """Rows of the mission that it serves, S0 ... S17."""
         return tuple(f"S{number}" for number in sorted({int(n) for n in ROW.findall(self.parts["Source"])}))

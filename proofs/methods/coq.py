@@ -1,21 +1,17 @@
 """Theorems for all sizes by Coq: compiled from the sources, audited for axioms, compared with the locked statements.
 
-Nothing is written into the checkout: a temporary directory, made on import and shared by the forked workers of the
-ledger, holds the compiled files, and the first worker that needs them compiles.
+Nothing is written into the checkout: a temporary directory holds the compiled files.  The ledger audits once, before
+it forks its workers, which inherit the answer.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,10 +56,26 @@ class Audit:
         return f"{len(self.theorems)} theorems in {len(files)} files, {len(self.axioms)} axioms of classical reals"
 
 
-@cache
 def audit() -> Audit:
     """Compile everything, and check assumptions and statements; raises `AuditFailed` with the reason."""
-    found = _inspected()
+    found = _audited()
+    if isinstance(found, AuditFailed):
+        raise found
+    return found
+
+
+@cache
+def _audited() -> Audit | AuditFailed:
+    """The audit, or why it failed: kept, so that no other check compiles again only to fail again."""
+    try:
+        found = _inspect(_compiled())
+        _compare_with_lock(found)
+    except AuditFailed as failure:
+        return failure
+    return found
+
+
+def _compare_with_lock(found: Audit) -> None:
     if not LOCK.exists():
         raise AuditFailed(f"{LOCK.name} is missing")
     locked = LOCK.read_text().splitlines()
@@ -71,7 +83,6 @@ def audit() -> Audit:
     if locked != actual:
         changed = sorted(set(locked) ^ set(actual))
         raise AuditFailed(f"{len(changed)} lines differ from {LOCK.name}, first: {changed[0] if changed else 'order'}")
-    return found
 
 
 def theorem(name: str) -> Outcome:
@@ -111,69 +122,29 @@ def mutant(file: str, old: str, new: str) -> Outcome:
 
 def write_lock() -> None:
     """Record the statements as they are now."""
-    LOCK.write_text("\n".join(_lines(_inspected())) + "\n")
+    LOCK.write_text("\n".join(_lines(_inspect(_compiled()))) + "\n")
 
 
 def _lines(found: Audit) -> list[str]:
     return [f"{name} : {statement}" for name, statement in sorted(found.statements.items())]
 
 
-@contextmanager
-def _only_one() -> Iterator[Path]:
-    """The workshop, held by one process at a time; a killed holder lets go."""
+@cache
+def _compiled() -> Path:
+    """The directory with all compiled files."""
     if shutil.which("coqc") is None:
         packages = "coq libcoq-coquelicot libcoq-flocq"
         raise MissingTool(f"coqc is not installed (Debian: apt-get install --no-install-recommends {packages})")
     place = Path(_WORKSHOP.name)
-    with open(place / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield place
-
-
-@cache
-def _compiled() -> Path:
-    """The directory with all compiled files."""
-    with _only_one() as place:
-        return _compile(place)
-
-
-def _compile(place: Path) -> Path:
-    built = place / "built"
-    if built.exists():
-        return built
-    # A fresh directory, renamed when it is whole: a killed worker leaves nothing that looks finished.
-    unfinished = Path(tempfile.mkdtemp(dir=place))
     names = sorted(source.name for source in SOURCES.glob("*.v"))
     for name in names:
-        shutil.copy(SOURCES / name, unfinished)
+        shutil.copy(SOURCES / name, place)
     project = (SOURCES / "_CoqProject").read_text().split()
     for command in (["coq_makefile", *project, *names, "-o", "Makefile"], ["make", "-s", "-j2"]):
-        answer = subprocess.run(command, cwd=unfinished, capture_output=True, text=True)
+        answer = subprocess.run(command, cwd=place, capture_output=True, text=True)
         if answer.returncode:
             raise AuditFailed(answer.stderr[-1000:])
-    unfinished.rename(built)
-    return built
-
-
-@cache
-def _inspected() -> Audit:
-    """Statements and assumptions, computed once and shared between processes through the workshop."""
-    with _only_one() as place:
-        answer, failure = place / "audit.json", place / "failure"
-        if failure.exists():
-            raise AuditFailed(failure.read_text())
-        if not answer.exists():
-            try:
-                found = _inspect(_compile(place))
-            except AuditFailed as error:
-                # Kept, so that the other checks do not compile again only to fail again.
-                failure.write_text(str(error))
-                raise
-            unfinished = place / "audit.part"
-            unfinished.write_text(json.dumps(asdict(found)))
-            unfinished.rename(answer)
-        stored = json.loads(answer.read_text())
-    return Audit(stored["statements"], *(tuple(stored[key]) for key in ("theorems", "examples", "axioms")))
+    return place
 
 
 def _inspect(built: Path) -> Audit:

@@ -117,6 +117,14 @@ def test_a_witness_that_breaks_a_kept_hypothesis_fails() -> None:
     assert "hypothesis" in record.outcome.says
 
 
+@pytest.mark.parametrize("said", [{"claim": lambda x: None}, {"kept": lambda x: 1}], ids=["claim", "kept"])
+def test_a_replay_that_is_neither_true_nor_false_fails(said: dict) -> None:
+    record = only_record(ledger_of(refutation(lambda: refuted(x=2), **said)))
+
+    assert record.failed
+    assert "not True or False" in record.outcome.says
+
+
 def test_a_refutation_without_a_witness_fails() -> None:
     assert only_record(ledger_of(refutation(refuted))).failed
 
