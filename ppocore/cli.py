@@ -286,6 +286,46 @@ def museum(
         print(line)
 
 
+# A term may begin with a minus.
+@app.command(context_settings={"ignore_unknown_options": True})
+def estimator(
+    term: Annotated[
+        str | None, typer.Argument(metavar="[TERM | FILE.py:NAME]", help="Such as 'ratio * k3', or a function of your"
+                                   " own. Without it, the well-known terms are listed.", show_default=False)
+    ] = None,
+    place: Annotated[
+        str, typer.Option("--in", metavar="loss|reward", help="Whether it is added to the loss, or subtracted from the"
+                          " reward.")
+    ] = "loss",
+    framework: Annotated[
+        str | None, typer.Option(help="Of a function: torch, jax or numpy. Else the FRAMEWORK of its file.")
+    ] = None,
+    on_policy: Annotated[
+        bool, typer.Option("--on-policy", help="Only where the current policy drew the actions.")
+    ] = False,
+    expect: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Exit status 1 unless it follows this: 'KL(current, ref)', zero.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Say which divergence's gradient a KL term really follows.
+
+    A term of k1, k2, k3, ratios and stop(x) is averaged over every action of small policies, exactly, and its
+    gradient is compared with those of named divergences (docs/estimators.md). k1, k2, k3 estimate KL(current, ref).
+
+    Exit status: 0 audited, 1 not what --expect names, 2 could not run.
+    """
+    import shutil
+
+    from ppocore.conformance.estimators import command
+
+    width = min(shutil.get_terminal_size().columns, 100)
+    status, lines = command.estimator(term, place, framework, on_policy, expect, json, width)
+    for line in lines:
+        print(line)
+    raise typer.Exit(status)
+
+
 vectors = typer.Typer(invoke_without_command=True, rich_markup_mode=None,
                       help="The frozen vectors: inputs and right answers as data, for any language.")
 app.add_typer(vectors, name="vectors")

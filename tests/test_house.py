@@ -20,7 +20,7 @@ LEVELS: list[tuple[str, ...]] = [
     ("oracle", "forms", "vectors", "cases", "signatures", "precision", "messages", "texts", "dialects"),
     ("mistakes", "compare", "returned", "adapters", "processes"),
     ("infer", "shrink", "frameworks", "files", "hello", "lines", "mutants"),
-    ("results", "calls", "expected", "programs", "answers", "exhibits"),
+    ("results", "calls", "expected", "programs", "answers", "exhibits", "estimators"),
     ("diagnose", "worker", "callees"),
     ("runner", "probes"),
     ("identify",),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ppocore.conformance.estimators.audit import Audit
+    from ppocore.conformance.estimators.terms import Place
     from ppocore.conformance.parametrized import Decorator
     from ppocore.conformance.runner import Run
 
-__all__ = ["check", "parametrize"]
+__all__ = ["audit_estimator", "check", "parametrize"]
 
 
 def check(
@@ -81,3 +83,57 @@ def parametrize(
     target = callees.one_of(adapter, exec, answers)
     expected = None if expected_failures is None else Path(expected_failures)
     return parametrized.decorator(target, runner.Options(only, seed, examples, strict, timeout, expected=expected))
+
+
+def audit_estimator(
+    term: str | Callable[..., Any], *, place: Place = "loss", framework: str | None = None, on_policy: bool = False
+) -> Audit:
+    r"""Say which divergence's gradient a KL term follows in expectation, as `ppocore estimator` does.
+
+    .. math:: \text{loss: } E_{old}[\nabla\, term] \qquad
+              \text{reward: } E_{old}[ratio \cdot term \cdot \nabla \log p]
+
+    Parameters
+    ----------
+    term : str or callable
+        A text such as ``"ratio * k3"`` (docs/estimators.md has the language), computed to 60 digits, or a function
+        that names any of `log_prob`, `old_log_prob` and `ref_log_prob`, gets them as arrays of shape (16,) in float64,
+        and returns a number for each entry, or in the loss their mean.
+    place : "loss" or "reward"
+        Whether the term is added to the loss, or its value subtracted from the reward.
+    framework : "torch", "jax" or "numpy", optional
+        Of a callable; else the FRAMEWORK of its module, else NumPy, which has no gradients and serves rewards only.
+    on_policy : bool
+        Leave out the points at which the current policy is not the one that drew the actions.
+
+    Returns
+    -------
+    Audit
+        With `verdicts` (one for each regime), `rows` (the numbers), `theorems`, `instead` and `follows(name)`.
+
+    Raises
+    ------
+    BadTerm
+        A ValueError, wherever the command would end with exit status 2.
+
+    Notes
+    -----
+    *Accuracy.* A text is held to 40 digits, a callable to 9, or to 5 if it computes in float32, which a note says.
+
+    *Theorems.* EST-01, EST-02, EST-03, EST-04, EST-05, EST-06, EST-07, EST-08, EST-09, EST-10.
+
+    References
+    ----------
+    Schulman, Approximating KL Divergence, 2020 (blog).
+
+    Examples
+    --------
+    >>> found = audit_estimator("k3")
+    >>> [(verdict.regime, verdict.parts[0][1]) for verdict in found.verdicts]
+    [('on-policy', 'KL(ref, current)'), ('off-policy', 'E_old[k3]')]
+    >>> audit_estimator("ratio * k3").follows("KL(current, ref)")
+    True
+    """
+    from ppocore.conformance.estimators.audit import audit_estimator
+
+    return audit_estimator(term, place=place, framework=framework, on_policy=on_policy)

@@ -52,6 +52,9 @@ class Formula:
     def __truediv__(self, other: Any) -> Formula:
         return self._new(self.expression / _expression(other))
 
+    def __rtruediv__(self, other: Any) -> Formula:
+        return self._new(_expression(other) / self.expression)
+
     def __neg__(self) -> Formula:
         return self._new(-self.expression)
 
