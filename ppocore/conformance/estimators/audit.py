@@ -14,7 +14,7 @@ from ppocore.conformance.estimators.known import INSTEAD, KNOWN, Known
 from ppocore.conformance.estimators.language import BadTerm
 from ppocore.conformance.estimators.points import POINTS, REGIMES
 from ppocore.conformance.estimators.terms import PLACES, Corner, Place, Seen, Term, Written
-from ppocore.conformance.estimators.verdicts import Verdict, judge, same_pushes, slope_at, value_at
+from ppocore.conformance.estimators.verdicts import Verdict, judge, same_pushes, short, slope_at, value_at
 from ppocore.conformance.oracle.reals import arithmetic
 
 UNIT = 2.0**-53
@@ -74,7 +74,7 @@ class Audit:
             "term": self.term, "in": self.place,
             "verdicts": [{
                 "regime": verdict.regime, "verdict": verdict.kind,
-                "follows": [{"multiple": str(multiple), "of": name} for multiple, name in verdict.parts],
+                "follows": [{"multiple": short(multiple), "of": name} for multiple, name in verdict.parts],
                 "beyond_clamps": verdict.everywhere, "mean_estimates": verdict.estimates, "variance": verdict.variance,
             } for verdict in self.verdicts],
             "points": [{

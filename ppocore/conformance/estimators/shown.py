@@ -12,7 +12,7 @@ from ppocore.conformance.estimators.divergences import BY_NAME, MEANT
 from ppocore.conformance.estimators.known import KNOWN, Known
 from ppocore.conformance.estimators.language import DERIVED
 from ppocore.conformance.estimators.terms import Place
-from ppocore.conformance.estimators.verdicts import WIDEST, Verdict
+from ppocore.conformance.estimators.verdicts import Verdict, short
 
 PLACED: dict[Place, str] = {"loss": "added to the loss", "reward": "subtracted from the reward, weighted by the ratio"}
 COLUMNS = ("gradient", "KL(current, ref)", "KL(ref, current)", "mean - KL", "variance")
@@ -64,9 +64,7 @@ def follows(verdict: Verdict) -> str:
 
 
 def _times(multiple: Fraction) -> str:
-    if multiple == 1:
-        return ""
-    return f"{multiple} " if multiple.denominator <= WIDEST else f"{float(multiple):.6g} "
+    return "" if multiple == 1 else f"{short(multiple)} "
 
 
 def _means(audit: Audit) -> str:

@@ -140,9 +140,9 @@ def value_at(divergence: Divergence, point: Point) -> Decimal:
 def _fraction(weight: Decimal, tolerance: Decimal) -> Fraction:
     """The weight as a short fraction, if it is one as far as is known."""
     exact = Fraction(weight)
-    short = exact.limit_denominator(WIDEST)
+    near = exact.limit_denominator(WIDEST)
     # Solving for a weight loses some digits of what the gradients are known to.
-    return short if abs(exact - short) <= 1000 * Fraction(tolerance) * (1 + abs(short)) else exact
+    return near if abs(exact - near) <= 1000 * Fraction(tolerance) * abs(exact) else exact
 
 
 def _estimated(near: _Sight) -> str | None:
@@ -155,6 +155,11 @@ def _estimated(near: _Sight) -> str | None:
         ):
             return divergence.name
     return None
+
+
+def short(multiple: Fraction) -> str:
+    """As it is read: a fraction of small denominator, else a decimal number."""
+    return str(multiple) if multiple.denominator <= WIDEST else f"{float(multiple):.6g}"
 
 
 def same_pushes(left: Sequence[Seen], right: Sequence[Seen], digits: int) -> bool:
