@@ -30,6 +30,7 @@ def loss(
     clip_eps_high=0.5,
     loss_type="bnpo",
     reference=None,
+    corrected=False,
     entropies=None,
 ):
     """The loss of one batch and its metrics. "bnpo" divides by the number of valid tokens, "grpo" row by
@@ -57,7 +58,7 @@ def loss(
         _entropy_bonus_enabled=False,
         model=SimpleNamespace(training=True),
         _metrics={"train": defaultdict(list)},
-        args=SimpleNamespace(delta=None, use_bias_correction_kl=False),
+        args=SimpleNamespace(delta=None, use_bias_correction_kl=corrected),
         accelerator=SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x),
     )
     tokens = torch.zeros_like(mask)

@@ -108,9 +108,10 @@ def audit(term: Term, label: str, place: Place, on_policy: bool) -> Audit:
     with arithmetic(UNIT):
         found = [judge(term, place, regime) for regime in regimes]
         if isinstance(term, Handed) and any(verdict.kind == "none" for verdict, _ in found):
-            coarse = [judge(replace(term, digits=DIGITS[1]), place, regime) for regime in regimes]
+            single = replace(term, digits=DIGITS[1])
+            coarse = [judge(single, place, regime) for regime in regimes]
             if all(verdict.kind != "none" for verdict, _ in coarse):
-                found = coarse
+                term, found = single, coarse
                 notes.append(f"right to {DIGITS[1]} digits only, as code is that computes in float32")
         seen = [sight for _, sights in found for sight in sights]
         notes += [text for verdict, sights in found if (text := _own_mean(label, term, place, verdict, sights))]

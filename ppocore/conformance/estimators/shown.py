@@ -42,7 +42,7 @@ def sentence(verdict: Verdict) -> str:
         return "it has no gradient: min, max, abs or clip chooses between equal numbers there"
     if verdict.kind == "none":
         return "it follows none of the named divergences"
-    cut = "" if verdict.everywhere else ", but not where a clamp binds (log-ratios up to 28 were tried)"
+    cut = "" if verdict.everywhere else "; only while no clamp binds (log-ratios up to 28 were tried)"
     if verdict.kind == "zero":
         return f"its gradient is zero: it trains nothing{cut}"
     text = follows(verdict)
