@@ -290,7 +290,7 @@ def museum(
 @app.command(context_settings={"ignore_unknown_options": True})
 def estimator(
     term: Annotated[
-        str | None, typer.Argument(metavar="[TERM | FILE.py:NAME]", help="Such as 'ratio * k3', or a function of your"
+        str | None, typer.Argument(metavar="TERM | FILE.py:NAME", help="Such as 'ratio * k3', or a function of your"
                                    " own. Without it, the well-known terms are listed.", show_default=False)
     ] = None,
     place: Annotated[
