@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -56,6 +57,7 @@ class Seen:
 
     @property
     def variance(self) -> Real | None:
+        """Of the term, over the same actions."""
         if not self.known_apart:
             return None
         squares = [q * t * t for q, t in zip(fractions(self.point.old), self.values, strict=True)]
@@ -95,6 +97,7 @@ class Written:
         return Written(self._text, stops=False)
 
     def at(self, point: Point, place: Place) -> Seen:
+        """Exactly, but for the rounding of 60 digits; BadTerm where it is not finite."""
         rows = _log_probs(point)
         if place == "reward":
             # A reward is a number: nothing is differentiated through it, so it may have corners.
@@ -165,6 +168,6 @@ def described(point: Point) -> str:
     return f"{row('current')}, {row('ref')}, {old}"
 
 
-def _brief(chance: object) -> str:
+def _brief(chance: Fraction) -> str:
     text = str(chance)
-    return text if len(text) <= 7 else f"{float(chance):.1e}"  # type: ignore[arg-type]
+    return text if len(text) <= 7 else f"{float(chance):.1e}"

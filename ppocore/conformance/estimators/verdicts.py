@@ -14,6 +14,7 @@ from ppocore.conformance.estimators.divergences import DIVERGENCES, MEANT, Diver
 from ppocore.conformance.estimators.language import BadTerm
 from ppocore.conformance.estimators.points import POINTS, Point
 from ppocore.conformance.estimators.terms import Corner, Place, Seen, Term, described
+from ppocore.conformance.oracle.reals import Real
 
 Kind = Literal["zero", "follows", "none", "corner"]
 Row = tuple[Decimal, ...]
@@ -76,8 +77,8 @@ def _look(term: Term, place: Place, points: Sequence[Point]) -> _Sight:
     return _Sight(seen, tuple(_numbers(s.gradient) for s in seen), Decimal(10) ** -term.digits)
 
 
-def _numbers(row: Sequence[object]) -> Row:
-    return tuple(x.value for x in row)  # type: ignore[attr-defined]
+def _numbers(row: Sequence[Real]) -> Row:
+    return tuple(x.value for x in row)
 
 
 def _named(near: _Sight, far: _Sight) -> tuple[Kind, tuple[tuple[Fraction, str], ...], bool]:
@@ -98,6 +99,7 @@ def _combinations(near: _Sight) -> Iterator[Weights]:
     points = [seen.point for seen in near.seen]
     known = [(d, [slope_at(d, point) for point in points]) for d in DIVERGENCES]
     flat = [(d, [x for row in rows for x in row]) for d, rows in known]
+    # On-policy, what compares the current policy with the old one has no gradient.
     present = [(d, row) for d, row in flat if any(abs(x) > Decimal("1e-40") for x in row)]
     target = [x for row in near.gradients for x in row]
     for d, row in present:
@@ -105,6 +107,7 @@ def _combinations(near: _Sight) -> Iterator[Weights]:
     for (d, x), (e, y) in combinations(present, 2):
         xx, xy, yy = _dot(x, x), _dot(x, y), _dot(y, y)
         xt, yt, determinant = _dot(x, target), _dot(y, target), xx * yy - xy * xy
+        # On-policy some of them have the same gradient: of such a pair no weights can be told.
         if determinant > Decimal("1e-30") * xx * yy:
             yield (d, (xt * yy - yt * xy) / determinant), (e, (yt * xx - xt * xy) / determinant)
 
