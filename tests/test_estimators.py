@@ -310,6 +310,13 @@ def test_what_is_no_term_is_refused_in_one_line(term: str, text: str) -> None:
     assert len(message) < 400
 
 
+def test_what_the_tokenizer_warns_of_is_one_line_too(command) -> None:
+    status, out, err = command("1or k1")
+
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+
+
 def test_anything_is_a_term_or_refused() -> None:
     draw = random.Random(4)
     pieces = [*GIVEN, *DERIVED, *FUNCTIONS, *"(),+-*/2.[=:é\n", "**", "0", "1e9", "lambda:", "not "]

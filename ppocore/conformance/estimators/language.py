@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,10 @@ def parse(text: str) -> ast.expr:
     if len(text) > LONGEST:
         raise BadTerm(f"estimator: the term has {len(text)} characters; at most {LONGEST} are read.")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            # What the tokenizer warns of is no term, and a warning would be a second line.
+            warnings.simplefilter("error")
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
         raise BadTerm(f"estimator: {_short(text)} is no expression ({reason}).") from None
