@@ -11,7 +11,7 @@ from ppocore.worlds.exact import (
 )
 from ppocore.worlds.ppo import Run, Settings, exact_ppo, sampled_ppo
 from ppocore.worlds.shift import Divergence, Surrogate, exact_clipped_objective, exact_kl, exact_surrogate
-from ppocore.worlds.tables import chain, cliff, frozen_lake, garnet, grid_world, pupil, two_arm_bandit
+from ppocore.worlds.tables import chain, cliff, frozen_lake, garnet, grid_world, pupil, taxi, two_arm_bandit
 from ppocore.worlds.world import World, with_time_limit
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "grid_world",
     "pupil",
     "sampled_ppo",
+    "taxi",
     "two_arm_bandit",
     "with_time_limit",
 ]

@@ -28,9 +28,9 @@ class Outcome(NamedTuple):
 
 
 def tabulated(
-    outcomes: Callable[[int, int], Sequence[Outcome]], states: int, actions: int, start: int, gamma: float
+    outcomes: Callable[[int, int], Sequence[Outcome]], states: int, actions: int, starts: Sequence[int], gamma: float
 ) -> World:
-    """The world in which action a in state s has ``outcomes(s, a)``."""
+    """The world in which action a in state s has ``outcomes(s, a)``; it begins in any of `starts` alike."""
     rows = [[list(outcomes(s, a)) for a in range(actions)] for s in range(states)]
     width = max(len(cell) for row in rows for cell in row)
     filled = [[cell + [Outcome(0.0, 0, 0.0, True)] * (width - len(cell)) for cell in row] for row in rows]
@@ -38,7 +38,7 @@ def tabulated(
         np.array([[[outcome[field] for outcome in cell] for cell in row] for row in filled]) for field in range(4)
     )
     initial = np.zeros(states)
-    initial[start] = 1.0
+    initial[list(starts)] = 1.0 / len(starts)
     return World(chances, rewards, successors, terminated, initial, gamma)
 
 
@@ -50,7 +50,7 @@ def two_arm_bandit(rewards: tuple[float, float] = (0.0, 1.0)) -> World:
     >>> two_arm_bandit().expected_rewards
     array([[0., 1.]])
     """
-    return tabulated(lambda s, a: [Outcome(1.0, 0, float(rewards[a]), True)], 1, 2, 0, 1.0)
+    return tabulated(lambda s, a: [Outcome(1.0, 0, float(rewards[a]), True)], 1, 2, [0], 1.0)
 
 
 def chain(length: int, *, slip: float = 0.0, gamma: float = 1.0) -> World:
@@ -77,7 +77,7 @@ def chain(length: int, *, slip: float = 0.0, gamma: float = 1.0) -> World:
         right, other = move(s, a), move(s, 1 - a)
         return [right._replace(chance=1.0 - wrong), other._replace(chance=wrong)]
 
-    return tabulated(outcomes, count, 2, 0, gamma)
+    return tabulated(outcomes, count, 2, [0], gamma)
 
 
 def grid_world(rows: int, columns: int, *, gamma: float = 0.95) -> World:
@@ -99,7 +99,7 @@ def grid_world(rows: int, columns: int, *, gamma: float = 0.95) -> World:
         reached = _moved(s, a, height, width)
         return [Outcome(1.0, reached, -1.0, reached == goal)]
 
-    return tabulated(outcomes, height * width, 4, 0, gamma)
+    return tabulated(outcomes, height * width, 4, [0], gamma)
 
 
 def cliff(*, gamma: float = 1.0) -> World:
@@ -121,7 +121,7 @@ def cliff(*, gamma: float = 1.0) -> World:
             return [Outcome(1.0, start, -100.0, False)]
         return [Outcome(1.0, reached, -1.0, reached == goal)]
 
-    return tabulated(outcomes, 48, 4, start, gamma)
+    return tabulated(outcomes, 48, 4, [start], gamma)
 
 
 def frozen_lake(lake: str = "4x4", *, slippery: bool = True, gamma: float = 0.99) -> World:
@@ -146,7 +146,45 @@ def frozen_lake(lake: str = "4x4", *, slippery: bool = True, gamma: float = 0.99
             return [step(s, a, 1.0)]
         return [step(s, (a + turn) % 4, 1.0 / 3.0) for turn in (-1, 0, 1)]
 
-    return tabulated(outcomes, len(cells), 4, cells.index("S"), gamma)
+    return tabulated(outcomes, len(cells), 4, [cells.index("S")], gamma)
+
+
+def taxi(*, gamma: float = 0.99) -> World:
+    """Taxi of Gymnasium: fetch the passenger at one of four stands and bring him to another; 500 states, 6 actions.
+
+    State ((row 5 + column) 5 + passenger) 4 + destination, passenger 4 sits in the taxi; actions south, north, east,
+    west, pick up, drop off.
+
+    Reference: Dietterich, Hierarchical reinforcement learning with the MAXQ value function decomposition, 2000.
+
+    Examples
+    --------
+    >>> taxi().num_states, int((taxi().initial > 0).sum())
+    (500, 300)
+    """
+    shape, stands, riding = (5, 5, 5, 4), ((0, 0), (0, 4), (4, 0), (4, 3)), 4
+    # Walls stand east of these cells.
+    walls = {(0, 1), (1, 1), (3, 0), (4, 0), (3, 2), (4, 2)}
+
+    def outcomes(s: int, a: int) -> list[Outcome]:
+        row, column, passenger, destination = (int(part) for part in np.unravel_index(s, shape))
+        cell, reward, ended = (row, column), -1.0, False
+        if a == 4:
+            waiting = passenger != riding and cell == stands[passenger]
+            passenger, reward = (riding, -1.0) if waiting else (passenger, -10.0)
+        elif a == 5 and passenger == riding and cell in stands:
+            ended = cell == stands[destination]
+            passenger, reward = stands.index(cell), 20.0 if ended else -1.0
+        elif a == 5:
+            reward = -10.0
+        else:
+            row, column = _driven(row, column, a, walls)
+        reached = np.ravel_multi_index((row, column, passenger, destination), shape)
+        return [Outcome(1.0, int(reached), reward, ended)]
+
+    states = range(500)
+    starts = [s for s in states if s // 4 % 5 not in (riding, s % 4)]
+    return tabulated(outcomes, 500, 6, starts, gamma)
 
 
 def garnet(states: int, actions: int, branching: int, *, seed: int, gamma: float = 0.9) -> World:
@@ -193,7 +231,17 @@ def pupil(lessons: int = 4, *, watched: float = 0.5, gamma: float = 1.0) -> Worl
         praise = 1.0 if a == 1 else -1.0
         return [Outcome(seen, place[0], praise, place[1]), Outcome(1.0 - seen, place[0], 0.0, place[1])]
 
-    return tabulated(outcomes, count, 2, 0, gamma)
+    return tabulated(outcomes, count, 2, [0], gamma)
+
+
+def _driven(row: int, column: int, action: int, walls: set[tuple[int, int]]) -> tuple[int, int]:
+    if action == 2 and (row, column) not in walls:
+        return row, min(column + 1, 4)
+    if action == 3 and (row, column - 1) not in walls:
+        return row, max(column - 1, 0)
+    if action in (0, 1):
+        return min(max(row + (1 if action == 0 else -1), 0), 4), column
+    return row, column
 
 
 def _moved(cell: int, direction: int, height: int, width: int) -> int:

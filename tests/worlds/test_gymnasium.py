@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppocore.worlds import World, cliff, frozen_lake
+from ppocore.worlds import World, cliff, frozen_lake, taxi
 from tests.optional import require
 
 gymnasium = require("gymnasium")
@@ -13,6 +13,7 @@ SAME = {
     "CliffWalking-v1": (cliff(), {}),
     "FrozenLake-v1": (frozen_lake(), {}),
     "FrozenLake8x8-v1": (frozen_lake("8x8"), {}),
+    "Taxi-v4": (taxi(), {}),
     "FrozenLake-v1 dry": (frozen_lake(slippery=False), {"is_slippery": False}),
 }
 

@@ -35,8 +35,9 @@ def main() -> None:
     for label, settings in WAYS.items():
         found, seconds = runs(settings)
         curves = np.array([run.objectives for run in found]) / best
-        print(f"{label}: {np.median(curves[:, UPDATES // 4]):.0%} of the best after {UPDATES // 4 * EPISODES} episodes, "
-              f"{np.median(curves[:, -1]):.0%} after {UPDATES * EPISODES}; {1000 * seconds:.0f} ms")
+        early, last = np.median(curves[:, [UPDATES // 4, -1]], axis=0)
+        print(f"{label}: {early:.0%} of the best after {UPDATES // 4 * EPISODES} episodes, "
+              f"{last:.0%} after {UPDATES * EPISODES}; {1000 * seconds:.0f} ms")
         episodes = np.arange(UPDATES + 1) * EPISODES
         panel.plot(episodes, np.median(curves, axis=0), label=label)
         panel.fill_between(episodes, curves.min(axis=0), curves.max(axis=0), alpha=0.2)

@@ -1,7 +1,8 @@
 """S13 against S14: hold the policy by a KL penalty of coefficient beta, or by clipping at eps.
 
-One world, exact expectations, the same number and length of steps: how far the policy moves in an update (KL) and what
-it has learned after all of them.  S17 says that the clip "replaces" the penalty: it bounds no KL, it only stops pushing.
+One world, exact expectations, the same number and length of steps: how far the policy moves in an update (KL) and
+what it has learned after all of them.  S17 says that the clip "replaces" the penalty: it bounds no KL, it only stops
+pushing.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def main() -> None:
             print(f"{family:10s} {name:12s} largest KL of an update {kl:8.4f}, learned {share:7.1%}")
         panel.semilogx(found[:, 0], found[:, 1], "o-", label=family)
         for place in (0, -1):
-            panel.annotate(settings[place][0], found[place], xytext=(8, -12 if place else 6), textcoords="offset points")
+            beside = (8, -12 if place else 6)
+            panel.annotate(settings[place][0], found[place], xytext=beside, textcoords="offset points")
     kl, share = trained(Settings("surrogate", UPDATES, EPOCHS, RATE))
     print(f"neither: largest KL of an update {kl:.4f}, learned {share:.1%}")
     panel.plot(kl, share, "x", color="black", label="neither (S9)")
