@@ -27,6 +27,8 @@ def train(
     env: Annotated[str | None, typer.Argument(help=f"One of {', '.join(SPECS)}.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for checkpoints, progress.csv and the curve.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, bit for bit.")] = None,
+    save_every: Annotated[float, typer.Option(help="Seconds between checkpoints; the result does not depend on it.",
+                                              min=0)] = 5.0,
     **settings: Any,
 ) -> None:
     """Train a policy in a compiled environment, under a live line; then say what came out."""
@@ -39,10 +41,10 @@ def train(
         raise BadRun("train: ENV is missing; name an environment (CartPole-v1), or a folder to --resume.")
     began = time.perf_counter()
     if resume is not None:
-        trainer = _watched(lambda watch: session.resume(resume, watch=watch))
+        trainer = _watched(lambda watch: session.resume(resume, watch=watch, save_every=save_every))
     else:
         config = _config(env, chosen)
-        trainer = _watched(lambda watch: session.train(config, out=out, watch=watch))
+        trainer = _watched(lambda watch: session.train(config, out=out, watch=watch, save_every=save_every))
     _conclude(trainer, out or resume, time.perf_counter() - began)
 
 

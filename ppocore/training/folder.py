@@ -11,10 +11,9 @@ import io
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_type_hints
 
 import numpy as np
 
@@ -103,7 +102,7 @@ def read_progress(folder: Path) -> list[Progress]:
 
 
 def _progress(row: list[str]) -> Progress:
-    whole = {name for name, kind in Progress.__annotations__.items() if kind in (int, "int")}
+    whole = {name for name, kind in get_type_hints(Progress).items() if kind is int}
     values: dict[str, Any] = {
         name: int(text) if name in whole else float(text) for name, text in zip(Progress._fields, row, strict=True)
     }
@@ -120,7 +119,7 @@ def _arrays(trainer: Trainer) -> dict[str, Any]:
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             missing = [name for name in ("about", *ARRAYS) if name not in stored.files]
             if missing:
                 raise BadRun(f"{path}: is no checkpoint of ppocore (it has no {missing[0]}).")
@@ -130,8 +129,10 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise
     except OSError as error:
         raise BadRun(f"{path}: cannot be read ({error.strerror or error}).") from None
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise BadRun(f"{path}: is damaged, or no checkpoint ({error}).") from None
+    except Exception as error:
+        # Whatever zipfile, zlib, NumPy and json make of bytes that are not theirs: a dozen kinds of exception.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadRun(f"{path}: is damaged, or no checkpoint ({reason}).") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise BadRun(f"{path}: is no checkpoint of ppocore.")
     if about.get("version") != VERSION:

@@ -10,11 +10,13 @@ from ppocore.training import folder as folders
 from ppocore.training.config import Config
 from ppocore.training.trainer import Progress, Trainer
 
-SECONDS_BETWEEN_SAVES = 5.0
+SAVE_EVERY = 5.0
+"""Seconds between two checkpoints, unless told otherwise; the result does not depend on it."""
+Watch = Callable[[Progress], object]
 
 
 def train(
-    config: Config, *, out: Path | str | None = None, watch: Callable[[Progress], object] | None = None
+    config: Config, *, out: Path | str | None = None, watch: Watch | None = None, save_every: float = SAVE_EVERY
 ) -> Trainer:
     """Train from scratch; with `out`, into a folder that `resume` and `ppocore evaluate` understand.
 
@@ -26,17 +28,17 @@ def train(
     trainer = Trainer(config)
     if out is not None:
         folders.create(Path(out), config)
-    return _finish(trainer, [], None if out is None else Path(out), watch)
+    return _finish(trainer, [], None if out is None else Path(out), watch, save_every)
 
 
-def resume(out: Path | str, *, watch: Callable[[Progress], object] | None = None) -> Trainer:
+def resume(out: Path | str, *, watch: Watch | None = None, save_every: float = SAVE_EVERY) -> Trainer:
     """Go on with the run in a folder, bit for bit as if it had never been interrupted."""
     trainer, history = folders.resume(Path(out))
-    return _finish(trainer, history, Path(out), watch)
+    return _finish(trainer, history, Path(out), watch, save_every)
 
 
 def _finish(
-    trainer: Trainer, history: list[Progress], out: Path | None, watch: Callable[[Progress], object] | None
+    trainer: Trainer, history: list[Progress], out: Path | None, watch: Watch | None, save_every: float
 ) -> Trainer:
     saved = time.monotonic()
     if out is not None and not history:
@@ -46,7 +48,7 @@ def _finish(
         history.append(progress)
         if watch is not None:
             watch(progress)
-        if out is not None and time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
+        if out is not None and time.monotonic() - saved >= save_every:
             folders.save(out, trainer, history)
             saved = time.monotonic()
     if out is not None:

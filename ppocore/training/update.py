@@ -18,6 +18,8 @@ from ppocore.training.layout import Layout
 from ppocore.value_losses import clipped_value_kernel, squared_error_kernel
 
 ADAM_BETA1, ADAM_BETA2 = 0.9, 0.999
+FORGOTTEN = 1e-30
+"""Moments below it count as 0: a step from them would move nothing, their root beside adam_eps is nothing."""
 LANES = 16
 """Independent sums that a reduction runs side by side, in a fixed order."""
 REPORT = (
@@ -208,6 +210,11 @@ def _take_step(learner: Learner, rule: Rule) -> float:
             learner.params[i], learner.gradient[i] * factor, learner.first_moment[i], learner.second_moment[i],
             correction1, correction2, rule.learning_rate, ADAM_BETA1, ADAM_BETA2, rule.adam_eps,
         )  # fmt: skip
+        # What has had no gradient for long decays into subnormal numbers, a hundred times slower on most processors.
+        if abs(learner.first_moment[i]) < FORGOTTEN:
+            learner.first_moment[i] = 0
+        if learner.second_moment[i] < FORGOTTEN:
+            learner.second_moment[i] = 0
     return float(norm)
 
 

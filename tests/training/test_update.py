@@ -55,10 +55,10 @@ class Recorded:
     def __init__(self, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
         self.trainer, compiled = Trainer(config), training.update
 
-        def kept(learner: Any, layout: Any, rule: Any, batch: Any, advantages: Any, returns: Any, orders: Any, *rest: Any):
+        def kept(learner: Any, *rest: Any) -> Any:
             self.before = learner.params.copy()
-            self.batch, self.advantages, self.returns, self.orders = batch, advantages, returns, orders
-            return compiled(learner, layout, rule, batch, advantages, returns, orders, *rest)
+            self.batch, self.advantages, self.returns, self.orders = rest[2:6]
+            return compiled(learner, *rest)
 
         monkeypatch.setattr(training, "update", kept)
         with threadpool_limits(limits=1):
@@ -73,7 +73,8 @@ def policy_terms(config: Config, layout: Any, outputs: Any, log_std: Any, old: A
     """log pi, entropy and KL(old, new) of the rows, each with its gradients in outputs and log_std."""
     actions, count = flat(batch.actions)[rows], len(rows)
     if layout.continuous:
-        spread, old_outputs, old_spread = np.tile(log_std, (count, 1)), flat(batch.described)[rows], np.tile(old, (count, 1))
+        spread, old_spread = (np.tile(one, (count, 1)) for one in (log_std, old))
+        old_outputs = flat(batch.described)[rows]
         a, b = gaussian_log_prob(outputs, spread, actions), gaussian_entropy(outputs, spread)
         c = gaussian_kl(old_outputs, old_spread, outputs, spread)
         return ((a.log_prob, a.grad_mean, a.grad_log_std), (b.entropy, 0 * outputs, b.grad_log_std),
