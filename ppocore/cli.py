@@ -62,7 +62,6 @@ def _one_line(error: Exception) -> str:
     """What to say about an exception: ours and the command line's as they are, others as internal errors."""
     from ppocore.conformance.adapters import BadAdapter
     from ppocore.conformance.vectors import DamagedVectors
-
     if _status_of(error) == 130:
         return INTERRUPTED
     if type(error).__name__ == "Exit":
@@ -70,7 +69,8 @@ def _one_line(error: Exception) -> str:
     usage: Callable[[], str] | None = getattr(error, "format_message", None)
     if usage is not None:
         return f"{' '.join(usage().split())} (see `ppocore --help`)"
-    if isinstance(error, BadAdapter | DamagedVectors):
+    # BadRun by its name: the rooms of training need not be loaded to report what went wrong elsewhere.
+    if isinstance(error, BadAdapter | DamagedVectors) or type(error).__name__ == "BadRun":
         return str(error)
     if os.environ.get("PPOCORE_DEBUG"):
         raise error
@@ -368,3 +368,36 @@ def copy_vectors(
     from ppocore.conformance import handout
 
     print(f"{handout.copy(folder)} files in {folder}")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train(context: typer.Context) -> None:
+    """Train a policy in a compiled environment: ppocore train CartPole-v1 --out run."""
+    # Its options are the fields of the configuration, which only this command needs to load.
+    from ppocore.training import commands
+
+    commands.app(context.args, prog_name="ppocore train", standalone_mode=False)
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    episodes: Annotated[int, typer.Option(help="How many.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the episodes.")] = 0,
+    greedy: Annotated[bool, typer.Option("--greedy", help="Take the likeliest action, draw none.")] = False,
+) -> None:
+    """Play episodes with a trained policy, and print their returns."""
+    from ppocore.training import commands
+
+    commands.evaluate(folder, episodes, seed, greedy)
+
+
+@app.command()
+def plot(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs.", show_default=False)],
+    picture: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("curves.png"),
+) -> None:
+    """Draw learning curves; runs that differ in their seed only become one line with an interval."""
+    from ppocore.training import commands
+
+    commands.plot(folders, picture)

@@ -1,0 +1,5 @@
+"""What goes wrong in training through no fault of this code."""
+
+
+class BadRun(ValueError):
+    """Settings, a folder or a file that cannot be used; the message is one line that says which and why."""

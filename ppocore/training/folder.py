@@ -1,0 +1,169 @@
+"""The folder of a run: config.json, progress.csv, checkpoint.npz; written whole or not at all, refused if damaged.
+
+A checkpoint is a plain .npz: the arrays named in `ARRAYS`, and under ``about`` the bytes of a JSON text with the
+format, the configuration, the count of updates, beta, and the state of the random numbers.  Nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, get_type_hints
+
+import numpy as np
+
+from ppocore.training.config import Config, config_from
+from ppocore.training.errors import BadRun
+from ppocore.training.trainer import Progress, Trainer
+
+FORMAT, VERSION = "ppocore checkpoint", 1
+ARRAYS = ("params", "first_moment", "second_moment", "taken", "states", "elapsed", "scores", "recent")
+CONFIG, PROGRESS, CHECKPOINT = "config.json", "progress.csv", "checkpoint.npz"
+
+
+def create(folder: Path, config: Config) -> None:
+    """An empty folder for a run; refused where there is one already."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRun(f"{folder}: cannot be made ({error.strerror or error}).") from None
+    for name in (CONFIG, CHECKPOINT):
+        if (folder / name).exists():
+            raise BadRun(f"{folder}: holds a run already ({name}); resume it, or choose another folder.")
+    _write(folder / CONFIG, lambda file: file.write((json.dumps(config.as_dict(), indent=2) + "\n").encode()))
+
+
+def save(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
+    """Progress first, then the checkpoint: a run killed in between has rows too many, which `resume` drops."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(Progress._fields)
+    rows.writerows(history)
+    _write(folder / PROGRESS, lambda file: file.write(text.getvalue().encode()))
+    about = {
+        "format": FORMAT, "version": VERSION, "config": trainer.config.as_dict(), "updates": trainer.updates,
+        "kl_coef": trainer.kl_coef, "random": trainer.rng.bit_generator.state,
+    }  # fmt: skip
+    packed = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    _write(folder / CHECKPOINT, lambda file: np.savez(file, about=packed, **_arrays(trainer)))
+
+
+def resume(folder: Path) -> tuple[Trainer, list[Progress]]:
+    """The run as it was when last saved."""
+    about, arrays = _read_checkpoint(folder / CHECKPOINT)
+    trainer = Trainer(_config(folder / CHECKPOINT, about))
+    for name, target in _arrays(trainer).items():
+        if name != "recent":
+            if arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:
+                raise BadRun(f"{folder / CHECKPOINT}: {name} is {arrays[name].dtype} {arrays[name].shape}; its"
+                             f" configuration needs {target.dtype} {target.shape}.")  # fmt: skip
+            target[...] = arrays[name]
+    trainer.recent = [float(score) for score in arrays["recent"]]
+    try:
+        trainer.updates, trainer.kl_coef = int(about["updates"]), float(about["kl_coef"])
+        trainer.rng.bit_generator.state = about["random"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRun(f"{folder / CHECKPOINT}: its description is damaged ({error}).") from None
+    return trainer, read_progress(folder)[: trainer.updates]
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration of a run."""
+    try:
+        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadRun(f"{folder / CONFIG}: cannot be read ({error.strerror or error}).") from None
+    except ValueError as error:
+        raise BadRun(f"{folder / CONFIG}: is no JSON ({error}).") from None
+    return _config(folder / CONFIG, {"config": found})
+
+
+def read_progress(folder: Path) -> list[Progress]:
+    """The rows of progress.csv."""
+    path = folder / PROGRESS
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except OSError as error:
+        raise BadRun(f"{path}: cannot be read ({error.strerror or error}).") from None
+    except (ValueError, csv.Error) as error:
+        raise BadRun(f"{path}: is no table ({error}).") from None
+    if tuple(header) != Progress._fields:
+        raise BadRun(f"{path}: its columns are not those of progress.csv.")
+    try:
+        return [_progress(row) for row in rows]
+    except (TypeError, ValueError):
+        raise BadRun(f"{path}: holds a row that cannot be read.") from None
+
+
+def _progress(row: list[str]) -> Progress:
+    whole = {name for name, kind in get_type_hints(Progress).items() if kind is int}
+    values: dict[str, Any] = {
+        name: int(text) if name in whole else float(text) for name, text in zip(Progress._fields, row, strict=True)
+    }
+    return Progress(**values)
+
+
+def _arrays(trainer: Trainer) -> dict[str, Any]:
+    learner, arena = trainer.learner, trainer.arena
+    return dict(zip(ARRAYS, (
+        learner.params, learner.first_moment, learner.second_moment, learner.taken, arena.states, arena.elapsed,
+        arena.scores, np.array(trainer.recent),
+    ), strict=True))  # fmt: skip
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            missing = [name for name in ("about", *ARRAYS) if name not in stored.files]
+            if missing:
+                raise BadRun(f"{path}: is no checkpoint of ppocore (it has no {missing[0]}).")
+            about = json.loads(stored["about"].tobytes())
+            arrays = {name: stored[name] for name in ARRAYS}
+    except BadRun:
+        raise
+    except OSError as error:
+        raise BadRun(f"{path}: cannot be read ({error.strerror or error}).") from None
+    except Exception as error:
+        # Whatever zipfile, zlib, NumPy and json make of bytes that are not theirs: a dozen kinds of exception.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadRun(f"{path}: is damaged, or no checkpoint ({reason}).") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise BadRun(f"{path}: is no checkpoint of ppocore.")
+    if about.get("version") != VERSION:
+        raise BadRun(f"{path}: has version {about.get('version')}; this ppocore reads version {VERSION}.")
+    for name in ARRAYS[:3]:
+        if arrays[name].dtype.kind == "f" and not np.isfinite(arrays[name]).all():
+            raise BadRun(f"{path}: {name} is not finite.")
+    return about, arrays
+
+
+def _config(path: Path, about: dict[str, Any]) -> Config:
+    try:
+        return config_from(dict(about["config"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRun(f"{path}: its configuration cannot be used ({error}).") from None
+
+
+def _write(path: Path, content: Callable[[BinaryIO], Any]) -> None:
+    """All of it or nothing, on the disk before the name changes."""
+    name = ""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            content(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise BadRun(f"{path}: cannot be written ({error.strerror or error}).") from None
+        raise
