@@ -205,6 +205,15 @@ def test_an_unnamed_difference_is_no_preset() -> None:
     assert found.exit_status == 1
 
 
+def test_what_to_declare_is_printed_only_where_there_is_something() -> None:
+    def shown(scale: float) -> list[str]:
+        found = identify({"value_loss": lambda values, returns: scale * np.mean((values - returns) ** 2)}, FEW)
+        return [line for line in likeness.lines(found, 80) if "CONVENTIONS" in line]
+
+    assert shown(1.0) == []
+    assert shown(0.5) == ['to declare it: CONVENTIONS = {"value_loss_scale": "half"}']
+
+
 @pytest.mark.usefixtures("kept_trees")
 def test_what_is_no_matter_of_conventions_is_said_beside_them() -> None:
     def value_loss(values, returns, mask=None):  # type: ignore[no-untyped-def]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import ppocore
-from ppocore.conformance import expected, reports
+from ppocore.conformance import expected, reports, terminal
 from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.case import GATING, Result, Verdict
 from ppocore.conformance.operations import OPERATIONS
@@ -244,6 +245,25 @@ def test_expected_failures_are_green_and_an_unexpected_pass_is_red(tmp_path):
     found = bad(expected=path)
     assert found.exit_status == 1
     assert next(r.status for r in found.results if r.id == passing) == "xpass"
+
+
+def test_a_numpy_loss_without_gradient_is_said_to_be_judged_on_its_value(tmp_path, capsys):
+    def loss(values, returns):
+        return np.mean((values - returns) ** 2)
+
+    def with_gradient(values, returns):
+        return loss(values, returns), 2 * (values - returns) / len(values)
+
+    note, path = "judged on its value only: no gradient is returned", tmp_path / "report.jsonl"
+    for function, said in ((loss, True), (with_gradient, False)):
+        found = ppocore.check({"value_loss": function}, examples=0, report=path)
+        assert found.green
+        assert (note in verdict(found, "value_loss").notes) == said
+        assert (note in path.read_text()) == said
+        terminal.show(found, Console(width=100))
+        assert (f"value_loss: {note}" in capsys.readouterr().out) == said
+    # A function that has no gradient in the table says nothing.
+    assert note not in str(ppocore.check({"ratio": lambda log_prob, old_log_prob: np.exp(log_prob - old_log_prob)}))
 
 
 def test_expected_failures_are_written_with_what_was_found(tmp_path):
