@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import doctest
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import ppocore
+from tests.command import process
 from tests.optional import require
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 EXAMPLES = ROOT / "docs" / "examples"
-
-
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "ppocore", *words], capture_output=True, text=True, cwd=ROOT,
-                          check=False)
 
 
 def blocks(language: str) -> list[str]:
@@ -27,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_sample_is_red_and_both_mistakes_are_named() -> None:
-    done = command("check", "docs/examples/my_ppo.py")
+    done = process("check", "docs/examples/my_ppo.py")
 
     assert done.returncode == 1
     assert "gae/done-read-one-step-late" in done.stdout
@@ -36,7 +30,7 @@ def test_sample_is_red_and_both_mistakes_are_named() -> None:
 
 
 def test_corrected_twin_is_green() -> None:
-    done = command("check", "docs/examples/my_ppo_fixed.py")
+    done = process("check", "docs/examples/my_ppo_fixed.py")
 
     assert done.returncode == 0
     assert "GREEN 3 operations" in done.stdout
@@ -44,7 +38,7 @@ def test_corrected_twin_is_green() -> None:
 
 def test_readme_shows_what_the_sample_prints() -> None:
     shown = next(block for block in blocks("") if "my_ppo ·" in block)
-    printed = command("check", "docs/examples/my_ppo.py").stdout
+    printed = process("check", "docs/examples/my_ppo.py").stdout
 
     for line in shown.strip().splitlines():
         assert line.strip() in ("", "...") or line in printed.splitlines(), line
