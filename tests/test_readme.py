@@ -6,12 +6,18 @@ import doctest
 import re
 from pathlib import Path
 
+import pytest
+
 import ppocore
+from ppocore.conformance import mistakes, vectors
+from ppocore.conformance.dialects import presets
+from ppocore.conformance.operations import OPERATIONS
 from tests.command import process
 from tests.optional import require
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 EXAMPLES = ROOT / "docs" / "examples"
 
 
@@ -73,3 +79,28 @@ def test_example_of_the_mathematics_runs() -> None:
     failures, tried = doctest.DocTestRunner().run(test)
 
     assert (failures, tried) == (0, 3)
+
+
+NAMED_IN_README = 3
+"""Libraries that the README names before it says how many more there are."""
+COUNTS = {
+    r"(\d+) (?:frozen )?vectors\b": lambda: sum(len(vectors.of(name)) for name in OPERATIONS),
+    r"(?<!GREEN )\b(\d+) operations\b(?! not offered)": lambda: len(OPERATIONS),
+    r"which of (\d+) libraries": lambda: len(presets()),
+    r"(?:\w+, ){2}\w+ and (\d+) more\b": lambda: len(presets()) - NAMED_IN_README,
+    r"(?<!than )(?<!least )\b(\d+) (?:named |known )?mistakes": lambda: len(mistakes.MISTAKES),
+}
+
+
+@pytest.mark.parametrize("pattern", COUNTS)
+def test_counts_in_prose_are_those_of_the_code(pattern: str) -> None:
+    found = [int(number) for text in (README, CHANGELOG) for number in re.findall(pattern, text)]
+
+    assert set(found) <= {COUNTS[pattern]()}, pattern
+
+
+def test_the_counts_that_are_looked_for_are_there() -> None:
+    """Else a change of words would leave a number that nothing holds."""
+    seen = [pattern for pattern in COUNTS if re.search(pattern, README + CHANGELOG)]
+
+    assert len(seen) >= 4, seen
