@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -64,7 +64,14 @@ def test_every_kind_of_callable_is_read():
     assert names(Ratio()) == required
     assert names(Ratio().method) == [("log_prob", False), ("old_log_prob", True)]
     assert names(numba.njit(lambda log_prob, old_log_prob: log_prob - old_log_prob)) == required
-    assert names(partial(lambda log_prob, old_log_prob, scale: log_prob, scale=2)) == required
+    filled = partial(lambda log_prob, old_log_prob, scale: log_prob, scale=2)
+    assert names(filled) == required
+
+    @wraps(filled, assigned=())
+    def decorated(*args, **kwargs):
+        return filled(*args, **kwargs)
+
+    assert names(decorated) == names(wraps(decorated)(lambda **kwargs: None)) == required
     assert names(lambda log_prob, old_log_prob, **rest: log_prob) == required
 
 
@@ -296,6 +303,17 @@ def test_raising_says_what_and_where(error):
     assert found.outcome == "raised"
     assert found.message.startswith(type(error).__name__)
     assert "test_adapters.py:" in found.message
+
+
+def test_a_dict_in_the_place_of_a_gradient_is_what_was_logged():
+    def value_loss(values, returns):
+        return np.mean((values - returns) ** 2), {"explained": 0.5}
+
+    found = called("value_loss", value_loss, values=X, returns=X + 1)
+
+    assert (found.outcome, found.outputs.keys(), float(found.outputs["loss"])) == ("ok", {"loss"}, 1.0)
+    assert found.notes == ("judged on its value only: no gradient is returned",
+                           "returns a dict where grad_values would stand in a tuple; ignored")
 
 
 def test_inputs_are_fresh_exact_and_compared_afterwards():

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import ppocore
-from ppocore.cli import main
 from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.operations import OPERATIONS
+from tests.command import command
 
 ROOT = Path(__file__).parents[1]
 SMALLEST = ROOT / "docs" / "examples" / "exec" / "smallest.py"
@@ -21,19 +21,7 @@ HELLO = {"name": "elsewhere", "operations": {"ratio": ["log_prob", "old_log_prob
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ppocore", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
-def asked(command, tmp_path):
+def asked(tmp_path):
     """Questions about the ratio, as dicts."""
     (tmp_path / "hello.json").write_text(json.dumps(HELLO))
     questions = tmp_path / "questions.jsonl"
@@ -73,7 +61,7 @@ def outcome(run):
     return {result.id: (result.status, result.message) for result in run.results}
 
 
-def test_a_program_of_the_protocol_answers_the_file_and_is_judged_alike(command, tmp_path):
+def test_a_program_of_the_protocol_answers_the_file_and_is_judged_alike(tmp_path):
     (tmp_path / "hello.json").write_text(json.dumps(HELLO))
     questions, answers = tmp_path / "questions.jsonl", tmp_path / "answers.jsonl"
     command("questions", tmp_path / "hello.json", "--out", questions)
@@ -133,7 +121,7 @@ def test_the_seed_and_the_number_of_examples_must_be_those_that_were_asked_with(
             ppocore.check(answers=path, **other)
 
 
-def test_without_a_first_line_everything_is_asked(command, tmp_path):
+def test_without_a_first_line_everything_is_asked(tmp_path):
     out = tmp_path / "all.jsonl"
 
     status, _, _ = command("questions", "--out", out, "--dtype", "float32", "--examples", 0)
@@ -149,7 +137,7 @@ def test_without_a_first_line_everything_is_asked(command, tmp_path):
     assert len(set(seqs)) == len(seqs)
 
 
-def test_what_the_first_line_of_the_questions_says_may_be_said_back(command, tmp_path, write):
+def test_what_the_first_line_of_the_questions_says_may_be_said_back(tmp_path, write):
     out = tmp_path / "questions.jsonl"
     command("questions", "--out", out, "--only", "masked_mean")
     first, *rows, _ = [json.loads(line) for line in out.read_text().splitlines()]
@@ -179,7 +167,7 @@ def test_what_the_first_line_of_the_questions_says_may_be_said_back(command, tmp
     ('{hello}\n{"seq": NaN}\n', "answers.jsonl:2: seq nan is no question"),
     ('{hello}\n{"seq": 1, "outputs": {"ratio": [0.5', "answers.jsonl:2: holds a line that is not JSON:"),
 ])
-def test_files_that_cannot_be_judged(command, tmp_path, text, message):
+def test_files_that_cannot_be_judged(tmp_path, text, message):
     path = tmp_path / "answers.jsonl"
     path.write_text(text.replace("{hello}", json.dumps(HELLO)))
 
@@ -202,7 +190,7 @@ def test_files_that_cannot_be_judged(command, tmp_path, text, message):
     (["questions", "{hello}", "--out", "{folder}/q", "--seed", "-1"], "--seed is -1; it must be 0 or above."),
     (["questions", "{two}", "--out", "{folder}/q"], "has 2 lines; one is required"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
-def test_misuse_is_status_two_and_one_line(command, tmp_path, arguments, message):
+def test_misuse_is_status_two_and_one_line(tmp_path, arguments, message):
     names = {"folder": tmp_path, "hello": tmp_path / "hello.json", "two": tmp_path / "two.json"}
     names["hello"].write_text(json.dumps(HELLO))
     names["two"].write_text(json.dumps(HELLO) + "\n" + json.dumps(HELLO) + "\n")

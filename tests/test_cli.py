@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
-import ppocore
-from ppocore.cli import main
 from ppocore.conformance import reports
 from ppocore.conformance.operations import OPERATIONS
+from tests.command import command, environment, interrupted
 
 GOOD = "import numpy as np\ndef ratio(log_prob, old_log_prob): return np.exp(log_prob - old_log_prob)\n"
 RED = GOOD + (
@@ -43,23 +39,7 @@ def red(tmp_path):
     return str(path)
 
 
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ppocore", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
-
-
-def environment(**more):
-    return os.environ | {"PYTHONPATH": str(Path(ppocore.__file__).parents[1])} | more
-
-
-def test_green_is_status_zero(command, good):
+def test_green_is_status_zero(good):
     status, out, err = command("check", good)
 
     assert (status, err) == (0, "")
@@ -68,7 +48,7 @@ def test_green_is_status_zero(command, good):
     assert out.splitlines()[-1].startswith("GREEN 1 operation, ")
 
 
-def test_red_is_status_one_and_shows_what_a_person_needs(command, red):
+def test_red_is_status_one_and_shows_what_a_person_needs(red):
     status, out, err = command("check", red)
 
     assert (status, err) == (1, "")
@@ -84,7 +64,7 @@ def test_red_is_status_one_and_shows_what_a_person_needs(command, red):
     assert max(map(len, (line for line in out.splitlines() if str(red) not in line))) <= 80
 
 
-def test_the_line_that_reproduces_it_does(command, red):
+def test_the_line_that_reproduces_it_does(red):
     _, out, _ = command("check", red, "--only", "gae")
     line = next(line for line in out.splitlines() if "see it again: " in line)
 
@@ -110,7 +90,7 @@ def test_the_line_that_reproduces_it_does(command, red):
     (["operations", "gea"], "ppocore: operations: gea is no operation; did you mean gae?"),
     (["template", "tensorflow"], "ppocore: template: tensorflow is none of numpy, torch, jax."),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
-def test_what_cannot_run_is_status_two_and_one_line(command, good, arguments, text):
+def test_what_cannot_run_is_status_two_and_one_line(good, arguments, text):
     status, _, err = command(*(argument.format(good=good) for argument in arguments))
 
     assert status == 2
@@ -119,7 +99,7 @@ def test_what_cannot_run_is_status_two_and_one_line(command, good, arguments, te
     assert len(err.splitlines()) == 1
 
 
-def test_internal_errors_are_one_line_too(command, good, monkeypatch):
+def test_internal_errors_are_one_line_too(good, monkeypatch):
     def broken(*args):
         raise RuntimeError("two\nlines")
 
@@ -132,7 +112,7 @@ def test_internal_errors_are_one_line_too(command, good, monkeypatch):
                    " report it)\n")
 
 
-def test_report_is_written_and_named_settings_are_in_it(command, good, tmp_path):
+def test_report_is_written_and_named_settings_are_in_it(good, tmp_path):
     path = tmp_path / "report.jsonl"
 
     status, _, _ = command("check", good, "--report", path, "--seed", 5, "--examples", 2, "--strict")
@@ -142,7 +122,7 @@ def test_report_is_written_and_named_settings_are_in_it(command, good, tmp_path)
     assert (found.header["seed"], found.header["examples"], found.header["strict"]) == (5, 2, True)
 
 
-def test_list_and_explain(command, good):
+def test_list_and_explain(good):
     status, out, _ = command("check", good, "--list")
     ids = out.split()
 
@@ -155,7 +135,7 @@ def test_list_and_explain(command, good):
     assert "log_prob = [" in out
 
 
-def test_operations_are_listed_and_explained(command):
+def test_operations_are_listed_and_explained():
     _, out, _ = command("operations")
     assert all(f"\n{name} " in f"\n{out}" for name in OPERATIONS)
     status, out, _ = command("operations", "clip_loss")
@@ -165,7 +145,7 @@ def test_operations_are_listed_and_explained(command):
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
-def test_templates_run_as_they_are(command, tmp_path, framework):
+def test_templates_run_as_they_are(tmp_path, framework):
     pytest.importorskip(framework)
     path = tmp_path / "filled.py"
     path.write_text(command("template", framework)[1])
@@ -176,7 +156,7 @@ def test_templates_run_as_they_are(command, tmp_path, framework):
     assert "GREEN 2 operations" in out
 
 
-def test_version_and_help(command):
+def test_version_and_help():
     assert command("--version")[1].startswith("ppocore ")
     assert "check" in command("--help")[1]
     status, out, _ = command("check", "--help")
@@ -196,9 +176,9 @@ def test_help_imports_nothing_heavy():
 
 
 def test_plain_output_without_colour_and_in_ascii(red):
-    command = [sys.executable, "-m", "ppocore", "check", red, "--examples", "0"]
+    words = [sys.executable, "-m", "ppocore", "check", red, "--examples", "0"]
 
-    done = subprocess.run(command, capture_output=True,
+    done = subprocess.run(words, capture_output=True,
                           env=environment(PYTHONIOENCODING="ascii", NO_COLOR="1", PYTHONUTF8="0"))
 
     assert done.returncode == 1, done.stderr
@@ -208,9 +188,9 @@ def test_plain_output_without_colour_and_in_ascii(red):
 
 
 def test_closed_pipe_is_no_error(red):
-    command = f"{sys.executable} -m ppocore operations | head -1"
+    words = f"{sys.executable} -m ppocore operations | head -1"
 
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment())
+    done = subprocess.run(words, shell=True, capture_output=True, text=True, env=environment())
 
     assert done.stderr == ""
 
@@ -220,18 +200,8 @@ def test_interrupt_ends_cleanly_and_writes_nothing(tmp_path):
     path, report, pid = tmp_path / "slow.py", tmp_path / "report.jsonl", tmp_path / "pid"
     path.write_text(f"import os, time\ndef ratio(log_prob, old_log_prob):\n"
                     f"    open({str(pid)!r}, 'w').write(str(os.getpid()))\n    time.sleep(60)\n")
-    with subprocess.Popen([sys.executable, "-m", "ppocore", "check", path, "--report", report],
-                          stderr=subprocess.PIPE, text=True, env=environment(),
-                          # A shell that runs the tests in the background has them ignore Ctrl-C.
-                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
-        for _ in range(400):
-            if pid.exists() and pid.read_text():
-                break
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
 
-    assert (process.returncode, err) == (130, "ppocore: interrupted; nothing was written.\n")
+    assert interrupted(pid, "check", path, "--report", report) == (130, "ppocore: interrupted; nothing was written.\n")
     assert not report.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.case import Case, Question
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.programs import LONGEST, Program
+from tests.command import command, interrupted, process
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples" / "exec"
@@ -40,10 +40,6 @@ def tool(name: str) -> str:
             pytest.fail(f"{name} is missing and PPOCORE_REQUIRE_ALL=1")
         pytest.skip(f"{name} is not installed")
     return found
-
-
-def environment():
-    return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 def verdicts(run):
@@ -101,8 +97,7 @@ def test_rust_is_green(tmp_path):
 
 
 def test_smallest_is_green_from_the_command_line():
-    done = subprocess.run([sys.executable, "-m", "ppocore", "check", "--exec", f"{PYTHON} {EXAMPLES / 'smallest.py'}"],
-                          capture_output=True, text=True, cwd=ROOT, check=False)
+    done = process("check", "--exec", f"{PYTHON} {EXAMPLES / 'smallest.py'}")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("GREEN 1 operation")
@@ -532,29 +527,17 @@ def test_interrupt_leaves_nothing_behind(tmp_path):
     path.write_text((EXAMPLES / "smallest.py").read_text().replace(
         "        try:", f"        import os, time\n        open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
                        "        time.sleep(60)\n        try:"))
-    with subprocess.Popen([sys.executable, "-m", "ppocore", "check", "--exec", f"{PYTHON} {path}", "--report", report],
-                          stderr=subprocess.PIPE, text=True, env=environment(),
-                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
-        for _ in range(400):
-            if pid.exists() and pid.read_text():
-                break
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+    done = interrupted(pid, "check", "--exec", f"{PYTHON} {path}", "--report", report)
 
-    assert (process.returncode, err) == (130, "ppocore: interrupted; nothing was written.\n")
+    assert done == (130, "ppocore: interrupted; nothing was written.\n")
     assert not report.exists()
     assert gone(int(pid.read_text()))
 
 
-def test_the_line_that_reproduces_it_names_the_door(wild, capsys, monkeypatch):
-    from ppocore.cli import main
+def test_the_line_that_reproduces_it_names_the_door(wild):
+    _, out, _ = command("check", "--exec", wild("error"), "--only", "ratio/sides")
 
-    monkeypatch.setattr(sys, "argv", ["ppocore", "check", "--exec", wild("error"), "--only", "ratio/sides"])
-    with pytest.raises(SystemExit):
-        main()
-
-    line = next(line for line in capsys.readouterr().out.splitlines() if "see it again: " in line)
+    line = next(line for line in out.splitlines() if "see it again: " in line)
     assert shlex.split(line.partition("see it again: ")[2]) == [
         "ppocore", "check", "--exec", wild("error"), "--only", "ratio/sides"]
 

@@ -28,7 +28,7 @@ LEVELS: list[tuple[str, ...]] = [
     ("reports", "progress", "junit"),
     ("terminal",),
     ("explain", "parametrized"),
-    ("listing", "handout", "museum"),
+    ("listing", "handout", "museum", "pytest_plugin"),
 ]
 LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}
 

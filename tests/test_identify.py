@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -26,6 +24,7 @@ from ppocore.conformance.oracle import DEFINITIONS, Formula
 from ppocore.conformance.oracle.inputs import Choices
 from ppocore.conformance.probes import Leaf, Tree
 from ppocore.conformance.runner import Options
+from tests.command import process
 from tests.optional import require
 from tests.test_dialects import DIALECTS
 
@@ -205,6 +204,15 @@ def test_an_unnamed_difference_is_no_preset() -> None:
     assert found.exit_status == 1
 
 
+def test_what_to_declare_is_printed_only_where_there_is_something() -> None:
+    def shown(scale: float) -> list[str]:
+        found = identify({"value_loss": lambda values, returns: scale * np.mean((values - returns) ** 2)}, FEW)
+        return [line for line in likeness.lines(found, 80) if "CONVENTIONS" in line]
+
+    assert shown(1.0) == []
+    assert shown(0.5) == ['to declare it: CONVENTIONS = {"value_loss_scale": "half"}']
+
+
 @pytest.mark.usefixtures("kept_trees")
 def test_what_is_no_matter_of_conventions_is_said_beside_them() -> None:
     def value_loss(values, returns, mask=None):  # type: ignore[no-untyped-def]
@@ -256,20 +264,15 @@ def test_a_question_is_asked_only_where_the_answers_differ() -> None:
     assert all(len(kept.classes(alive, question, None)) == 1 for question in kept.questions)
 
 
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "ppocore", "identify", *words], capture_output=True, text=True,
-                          check=False, cwd=ROOT)
-
-
 def test_command_on_a_file(tmp_path: Path) -> None:
     adapter = tmp_path / "mine.py"
     adapter.write_text("import os\nimport numpy as np\n\n\ndef value_loss(values, returns):\n"
                        "    return 0.5 * np.mean((values - returns) ** 2)\n\n\n"
                        "def ratio(log_prob, old_log_prob):\n    os._exit(3)\n")
 
-    one = command(str(adapter), "--only", "value_loss")
-    both = command(str(adapter))
-    none = command(str(tmp_path / "missing.py"))
+    one = process("identify", adapter, "--only", "value_loss")
+    both = process("identify", adapter)
+    none = process("identify", tmp_path / "missing.py")
 
     assert one.returncode == 0, one.stderr
     assert one.stdout.startswith("looks like: cleanrl, brax, openrlhf\n")
@@ -314,7 +317,7 @@ def test_real_packages_look_like_themselves(adapter: str) -> None:
     package, preset, mistake = PEERS[adapter]
     require(package)
 
-    done = command(str(ROOT / "tests" / "peers" / f"{adapter}.py"))
+    done = process("identify", ROOT / "tests" / "peers" / f"{adapter}.py")
 
     first = done.stdout.split("\n")[0]
     assert preset in first.partition("looks like: ")[2].split(", "), done.stdout + done.stderr

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -18,6 +16,7 @@ from ppocore.conformance.exhibits import SCALARS, count, exhibit
 from ppocore.conformance.museum import ROWS, museum
 from ppocore.conformance.operations import OPERATIONS
 from tests import corpus
+from tests.command import command
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -84,12 +83,10 @@ def test_filters() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    found = subprocess.run([sys.executable, "-m", "ppocore", "museum", "gae/no-lamda"], capture_output=True, text=True,
-                           check=False)
+    status, out, err = command("museum", "gae/no-lamda")
 
-    assert found.returncode == 2
-    assert found.stdout == ""
-    assert "did you mean gae/no-lambda" in found.stderr
+    assert (status, out) == (2, "")
+    assert "did you mean gae/no-lambda" in err
 
 
 def test_rows_of_the_corpus_have_one_place_each() -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import doctest
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
+
 import ppocore
+from ppocore.conformance import mistakes, vectors
+from ppocore.conformance.dialects import presets
+from ppocore.conformance.operations import OPERATIONS
+from tests.command import process
 from tests.optional import require
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 EXAMPLES = ROOT / "docs" / "examples"
-
-
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "ppocore", *words], capture_output=True, text=True, cwd=ROOT,
-                          check=False)
 
 
 def blocks(language: str) -> list[str]:
@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_sample_is_red_and_both_mistakes_are_named() -> None:
-    done = command("check", "docs/examples/my_ppo.py")
+    done = process("check", "docs/examples/my_ppo.py")
 
     assert done.returncode == 1
     assert "gae/done-read-one-step-late" in done.stdout
@@ -36,7 +36,7 @@ def test_sample_is_red_and_both_mistakes_are_named() -> None:
 
 
 def test_corrected_twin_is_green() -> None:
-    done = command("check", "docs/examples/my_ppo_fixed.py")
+    done = process("check", "docs/examples/my_ppo_fixed.py")
 
     assert done.returncode == 0
     assert "GREEN 3 operations" in done.stdout
@@ -44,7 +44,7 @@ def test_corrected_twin_is_green() -> None:
 
 def test_readme_shows_what_the_sample_prints() -> None:
     shown = next(block for block in blocks("") if "my_ppo ·" in block)
-    printed = command("check", "docs/examples/my_ppo.py").stdout
+    printed = process("check", "docs/examples/my_ppo.py").stdout
 
     for line in shown.strip().splitlines():
         assert line.strip() in ("", "...") or line in printed.splitlines(), line
@@ -79,3 +79,28 @@ def test_example_of_the_mathematics_runs() -> None:
     failures, tried = doctest.DocTestRunner().run(test)
 
     assert (failures, tried) == (0, 3)
+
+
+NAMED_IN_README = 3
+"""Libraries that the README names before it says how many more there are."""
+COUNTS = {
+    r"(\d+) (?:frozen )?vectors\b": lambda: sum(len(vectors.of(name)) for name in OPERATIONS),
+    r"(?<!GREEN )\b(\d+) operations\b(?! not offered)": lambda: len(OPERATIONS),
+    r"which of (\d+) libraries": lambda: len(presets()),
+    r"(?:\w+, ){2}\w+ and (\d+) more\b": lambda: len(presets()) - NAMED_IN_README,
+    r"(?<!than )(?<!least )\b(\d+) (?:named |known )?mistakes": lambda: len(mistakes.MISTAKES),
+}
+
+
+@pytest.mark.parametrize("pattern", COUNTS)
+def test_counts_in_prose_are_those_of_the_code(pattern: str) -> None:
+    found = [int(number) for text in (README, CHANGELOG) for number in re.findall(pattern, text)]
+
+    assert set(found) <= {COUNTS[pattern]()}, pattern
+
+
+def test_the_counts_that_are_looked_for_are_there() -> None:
+    """Else a change of words would leave a number that nothing holds."""
+    seen = [pattern for pattern in COUNTS if re.search(pattern, README + CHANGELOG)]
+
+    assert len(seen) >= 4, seen

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import ppocore
-from ppocore.conformance import expected, reports
+from ppocore.conformance import expected, reports, terminal
 from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.case import GATING, Result, Verdict
 from ppocore.conformance.operations import OPERATIONS
@@ -246,6 +247,40 @@ def test_expected_failures_are_green_and_an_unexpected_pass_is_red(tmp_path):
     assert next(r.status for r in found.results if r.id == passing) == "xpass"
 
 
+def test_a_numpy_loss_without_gradient_is_said_to_be_judged_on_its_value(tmp_path, capsys):
+    def loss(values, returns):
+        return np.mean((values - returns) ** 2)
+
+    def with_gradient(values, returns):
+        return loss(values, returns), 2 * (values - returns) / len(values)
+
+    note, path = "judged on its value only: no gradient is returned", tmp_path / "report.jsonl"
+    for function, said in ((loss, True), (with_gradient, False)):
+        found = ppocore.check({"value_loss": function}, examples=0, report=path)
+        assert found.green
+        assert (note in verdict(found, "value_loss").notes) == said
+        assert (note in path.read_text()) == said
+        terminal.show(found, Console(width=100))
+        assert (f"value_loss: {note}" in capsys.readouterr().out) == said
+    # A function that has no gradient in the table says nothing.
+    assert note not in str(ppocore.check({"ratio": lambda log_prob, old_log_prob: np.exp(log_prob - old_log_prob)}))
+
+
+def test_expected_failures_are_written_with_what_was_found(tmp_path):
+    path = tmp_path / "expected.txt"
+
+    def lines(function, **options):
+        ppocore.check({"ratio": function, **options}, only="ratio/sides", write_expected=path)
+        return path.read_text()
+
+    assert lines(lambda log_prob, old_log_prob: np.exp(old_log_prob - log_prob)) == (
+        "ratio/sides  # known-mistake: ratio/inverted\n")
+    assert lines(lambda log_prob, old_log_prob: 1 / 0).startswith(
+        "ratio/sides  # error: ZeroDivisionError: division by zero")
+    assert lines(lambda log_prob, old_log_prob: log_prob * 7).startswith("ratio/sides  # unknown-difference: ratio[")
+    assert set(expected.read(path)) == {"ratio/sides"}
+
+
 def test_expected_failures_keep_their_reasons_when_written_again(tmp_path):
     path, again = tmp_path / "expected.txt", tmp_path / "again.txt"
     bad(write_expected=path)
@@ -261,6 +296,8 @@ def test_expected_failures_keep_their_reasons_when_written_again(tmp_path):
     ("value_loss/nope  # reason", "value_loss/nope is no case"),
     ("a b", "'a b' is not one id"),
     ("ratio/x # 1\nratio/x # 2", "expected.txt:2: ratio/x is listed twice"),
+    ("ratio/x", "expected.txt:1: ratio/x has no reason; write `ratio/x  # why it fails`."),
+    ("# a comment\n\nratio/x  #  \n", "expected.txt:3: ratio/x has no reason"),
 ])
 def test_wrong_expected_files_cannot_run(tmp_path, text, message):
     path = tmp_path / "expected.txt"

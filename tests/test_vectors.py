@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
@@ -16,7 +15,6 @@ import numpy as np
 import pytest
 
 import ppocore
-from ppocore.cli import main
 from ppocore.conformance import forms, handout, mistakes, mutants, reference, vectors
 from ppocore.conformance.case import UNIT, Question
 from ppocore.conformance.cases import cases
@@ -25,6 +23,7 @@ from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.oracle import DEFINITIONS
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.reals import Real, arithmetic, gradient
+from tests.command import command
 from tests.optional import require
 from tests.test_kill_matrix import BELOW_FLOAT32
 
@@ -33,18 +32,6 @@ DTYPES = tuple(UNIT)
 ORACLE = Decimal("1e-36")
 """The last of 40 frozen digits is worth at most 1e-39 of a number; the oracle computes with 60 digits, of which what
 cancels in these vectors (a KL of 1e-6 between logits of 1000, squared) takes less than 24."""
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ppocore", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
@@ -211,7 +198,7 @@ def test_the_manifest_names_exactly_the_files_and_ids_that_are_there() -> None:
     (lambda f: (f / "manifest.json").write_text("[]"), "manifest.json: is not a manifest"),
     (lambda f: (f / "manifest.json").write_text('{"format": 2, "sha256": {}}'), "manifest.json: has format 2;"),
 ], ids=["deleted", "truncated", "edited", "no-manifest", "half-a-manifest", "foreign-manifest", "later-format"])
-def test_a_damaged_file_is_one_clear_line_and_status_two(command, elsewhere, harm, text) -> None:
+def test_a_damaged_file_is_one_clear_line_and_status_two(elsewhere, harm, text) -> None:
     harm(elsewhere)
 
     status, out, err = command("check", "ppocore.conformance.reference", "--only", "gae")
@@ -222,7 +209,7 @@ def test_a_damaged_file_is_one_clear_line_and_status_two(command, elsewhere, har
     assert len(err.splitlines()) == 1
 
 
-def test_a_damaged_file_costs_only_those_who_need_it(command, elsewhere, tmp_path) -> None:
+def test_a_damaged_file_costs_only_those_who_need_it(elsewhere, tmp_path) -> None:
     (elsewhere / "gae.json").unlink()
     adapter = tmp_path / "adapter.py"
     adapter.write_text("import numpy as np\n"
@@ -294,7 +281,7 @@ def test_budgets_are_the_gates_rounded_up(copied: Path) -> None:
                     assert slack <= stated <= slack * 1.01
 
 
-def test_copy_refuses_what_is_there(command, tmp_path) -> None:
+def test_copy_refuses_what_is_there(tmp_path) -> None:
     taken, empty, file = tmp_path / "taken", tmp_path / "empty", tmp_path / "file"
     taken.mkdir()
     (taken / "mine.txt").write_text("mine")
@@ -329,7 +316,7 @@ def test_interrupted_copy_leaves_nothing_behind(tmp_path, monkeypatch) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_list_and_show(command) -> None:
+def test_list_and_show() -> None:
     status, out, err = command("vectors", "list")
     assert (status, err) == (0, "")
     ids = [line.split()[0] for line in out.splitlines()]
@@ -354,7 +341,7 @@ def test_list_and_show(command) -> None:
     (["copy"], "Missing argument"),
     (["lsit"], "No such command 'lsit'"),
 ])
-def test_what_cannot_be_shown_is_status_two_and_one_line(command, arguments, text) -> None:
+def test_what_cannot_be_shown_is_status_two_and_one_line(arguments, text) -> None:
     status, _, err = command("vectors", *arguments)
 
     assert status == 2

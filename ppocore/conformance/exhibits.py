@@ -29,8 +29,6 @@ SCALARS: Mapping[str, tuple[float, ...]] = {
 """Plain values of the scalars, all within their ranges."""
 LARGEST = {"log_std": 2.0, "other_log_std": 2.0}
 """Inputs that have to stay this small."""
-TRIED = 3
-"""So many of the smallest cases that show a mistake are made smaller, and the smallest outcome is kept."""
 
 Wrong = Callable[[Question], Mismatch | None]
 
@@ -54,17 +52,13 @@ class Exhibit:
 
 
 def exhibit(mistake: Mistake) -> Exhibit:
-    """The exhibit of a mistake, made from the smallest cases that show it."""
+    """The exhibit of a mistake, made from the smallest case that shows it."""
     operation = OPERATIONS[mistake.operation]
     bench = Bench(operation, "float64")
     wrong = _wrong(bench, mistake)
-    smallest: list[Question] = []
-    for question in sorted(mutants.questions(operation, "float64"), key=lambda q: count(q.case.inputs)):
-        if not question.case.poisoned and wrong(question) is not None:
-            smallest.append(_smallest(question, wrong))
-        if len(smallest) == TRIED:
-            break
-    question = min(smallest, key=_cost)
+    questions = sorted(mutants.questions(operation, "float64"), key=lambda q: count(q.case.inputs))
+    shows = next(q for q in questions if not q.case.poisoned and wrong(q) is not None)
+    question = _smallest(shows, wrong)
     return Exhibit(question, tuple(_rows(bench, mistake, question)))
 
 

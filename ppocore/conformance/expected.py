@@ -1,6 +1,7 @@
 """Expected failures: a file with one `ID  # reason` a line, kept beside the code that is judged.
 
-It is strict.  An id that does not exist is an error, and an expected failure that passes makes the run red.
+It is strict.  An id that does not exist, an id listed twice and an id without a reason are errors, and an expected
+failure that passes makes the run red.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.case import Result, Verdict
 from ppocore.conformance.files import write_whole
+from ppocore.conformance.texts import clean
 
 
 def read(path: Path) -> dict[str, str]:
@@ -29,7 +31,9 @@ def read(path: Path) -> dict[str, str]:
         if len(id.split()) > 1:
             raise BadAdapter(f"{path}:{number}: {id!r} is not one id; write `ID  # reason`.")
         if id in found:
-            raise BadAdapter(f"{path}:{number}: {id} is listed twice.")
+            raise BadAdapter(f"{path}:{number}: {id} is listed twice; each id is expected to fail for one reason.")
+        if not reason:
+            raise BadAdapter(f"{path}:{number}: {id} has no reason; write `{id}  # why it fails`.")
         found[id] = reason
     return found
 
@@ -84,6 +88,8 @@ def write(
 
 
 def _reason(result: Result, verdict: Verdict | None) -> str:
-    if verdict is not None and verdict.mistakes:
-        return ", ".join(verdict.mistakes)
-    return " ".join(result.message.split())[:100].replace("#", "") or "fails today"
+    """What was found, in place of the reason that only its author knows."""
+    word = verdict.verdict if verdict else result.status
+    explained = verdict and [*verdict.mistakes, *(f"{name}={value}" for name, value in verdict.conventions.items())]
+    found = ", ".join(explained or ()) or " ".join(clean(result.message).split())[:100] or "fails today"
+    return f"{word}: {found}".replace("#", "")

@@ -27,7 +27,8 @@ def lines(found: Identity, width: int) -> Iterator[str]:
     count = len(found.leaves)
     yield f"{found.probes} probes ({found.cases} cases to choose from), {count} operation{'s' * (count != 1)}"
     yield from _remarks(found)
-    yield f"to declare it: CONVENTIONS = {json.dumps(found.declaration)}"
+    if found.declaration:
+        yield f"to declare it: CONVENTIONS = {json.dumps(found.declaration)}"
     if found.wrong:
         only = found.wrong[0].operation
         yield f"what is wrong: {shlex.join(['ppocore', 'check', found.label, '--only', only])}"

@@ -1,4 +1,4 @@
-"""Each case as a test of pytest."""
+"""Each case as a test of pytest: the decorator, and the tests that it shares with the plugin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ppocore.conformance.answers import Answers
 from ppocore.conformance.callees import Adapter
 from ppocore.conformance.case import Result, Verdict
 from ppocore.conformance.runner import Options, Run, Session
-from ppocore.conformance.terminal import told
+from ppocore.conformance.terminal import rows, told
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 VERDICT = "verdict"
@@ -28,23 +28,24 @@ def decorator(adapter: Adapter, options: Options) -> Decorator:
         import pytest
 
         folder = Path(inspect.getfile(function)).parent
-        suite = _Suite(_beside(folder, adapter), replace(options, expected=_beside(folder, options.expected)))
+        suite = Suite(beside(folder, adapter), replace(options, expected=beside(folder, options.expected)))
         test, name = _with_verdicts(function, suite)
-        marked: Callable[..., Any] = pytest.mark.parametrize(name, suite.ids)(test)
+        ids = [id for tests in suite.tests.values() for id in tests]
+        marked: Callable[..., Any] = pytest.mark.parametrize(name, ids)(test)
         return marked
 
     return decorate
 
 
-class _Suite:
+class Suite:
     """The tests of one adapter; an operation is judged once, when the first of its tests is run."""
 
     def __init__(self, adapter: Any, options: Options) -> None:
         self._session = Session(adapter, options)
-        atexit.register(self._session.close)
-        self.ids = [id for name, (asked, _) in self._session.chosen.items()
-                    for id in (*(put.case.id for put in asked if put.case.level in options.counting),
-                               f"{name}/{VERDICT}")]
+        self.close = self._session.close
+        atexit.register(self.close)
+        self.tests = {name: (*(put.case.id for put in asked if put.case.level in options.counting), f"{name}/{VERDICT}")
+                      for name, (asked, _) in self._session.chosen.items()}
         self._judged: dict[str, tuple[Run, dict[str, Result]]] = {}
 
     def outcome(self, id: str) -> Result | Verdict:
@@ -67,6 +68,10 @@ class _Suite:
             pytest.fail(told(run, verdict, result), pytrace=False)
         return result
 
+    def rows(self, operation: str) -> list[str]:
+        """The lines of the verdict in the table of `ppocore check`; none before the operation was judged."""
+        return rows(self._judged[operation][0]) if operation in self._judged else []
+
     def _of(self, operation: str) -> tuple[Run, dict[str, Result]]:
         if operation not in self._judged:
             results, verdict = self._session.judge(operation)
@@ -75,7 +80,7 @@ class _Suite:
         return self._judged[operation]
 
 
-def _with_verdicts(function: Callable[..., Any], suite: _Suite) -> tuple[Callable[..., Any], str]:
+def _with_verdicts(function: Callable[..., Any], suite: Suite) -> tuple[Callable[..., Any], str]:
     """The function with the judgement before its body, and the parameter that takes what was found."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
@@ -94,10 +99,10 @@ def _with_verdicts(function: Callable[..., Any], suite: _Suite) -> tuple[Callabl
     return test, name
 
 
-def _beside(folder: Path, target: Any) -> Any:
-    """A relative file that is found beside the test; else what was given."""
+def beside(folder: Path, target: Any) -> Any:
+    """A relative file that is found in the folder; else what was given."""
     if isinstance(target, Answers):
-        return Answers(_beside(folder, target.path))
+        return Answers(beside(folder, target.path))
     if isinstance(target, (str, Path)) and (folder / target).is_file():
         return Path(folder / target)
     return target

@@ -43,8 +43,11 @@ def pick(operation: Operation, result: Any) -> tuple[dict[str, Any], list[str]]:
     if len(result) > len(operation.outputs):
         count = len(operation.outputs)
         notes.append(f"returns {len(result)} values; the table has {count}: the rest is ignored")
-    pairs = zip(operation.outputs, result, strict=False)
-    return {name: value for name, value in pairs if value is not None}, notes
+    found = {name: value for name, value in zip(operation.outputs, result, strict=False) if value is not None}
+    # `return loss, {"clip_fraction": ...}`: what was logged is no statement about the gradient.
+    logged = [name for name, value in found.items() if name != first and isinstance(value, Mapping)]
+    notes += [f"returns a dict where {name} would stand in a tuple; ignored" for name in logged]
+    return {name: value for name, value in found.items() if name not in logged}, notes
 
 
 def _named(result: Any) -> Mapping[str, Any] | None:

@@ -52,6 +52,10 @@ ALIASES = {
 """What other codes call our inputs, so that an unknown name is answered with the right one."""
 
 
+DEPTH = 20
+"""More decorators than anybody puts on a function; a chain may bite its own tail."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of `names` that was probably meant, or None."""
     candidates = list(names)
@@ -94,11 +98,14 @@ def unknown_input(operation: Operation, name: str) -> str:
 
 
 def _bound(function: Any) -> set[str]:
-    """Keywords that functools.partial has filled in."""
+    """Keywords that functools.partial has filled in, also below a decorator such as jax.jit or torch.compile."""
     names: set[str] = set()
-    while isinstance(function, functools.partial):
-        names |= set(function.keywords)
-        function = function.func
+    for _ in range(DEPTH):
+        if isinstance(function, functools.partial):
+            names |= set(function.keywords)
+            function = function.func
+        else:
+            function = getattr(function, "__wrapped__", None)
     return names
 
 

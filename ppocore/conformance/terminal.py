@@ -36,6 +36,13 @@ def told(found: Run, verdict: Verdict, result: Result | None = None) -> str:
     return f"{WORDS[verdict.verdict]} {', '.join(_details(verdict))}".rstrip() + f"\n{text.getvalue().rstrip()}"
 
 
+def rows(found: Run) -> list[str]:
+    """The lines of the table of verdicts, as text."""
+    text = io.StringIO()
+    _Printer(found, Console(file=text, width=100, highlight=False, color_system=None)).rows()
+    return text.getvalue().splitlines()
+
+
 def show(found: Run, console: Console) -> None:
     """Print the whole run."""
     printer = _Printer(found, console)
@@ -72,12 +79,15 @@ class _Printer:
             self.line(f"declares {declared}")
         self.line()
 
-    def table(self) -> None:
+    def rows(self) -> None:
         offered = [verdict for verdict in self._found.verdicts if verdict.verdict != "not-offered"]
         width = max((len(verdict.operation) for verdict in offered), default=0)
         for verdict in offered:
             self._row(verdict, width)
-        others = len(self._found.verdicts) - len(offered)
+
+    def table(self) -> None:
+        self.rows()
+        others = sum(verdict.verdict == "not-offered" for verdict in self._found.verdicts)
         if others:
             self.line(f"  {self._dot} {others} operations not offered", "dim")
         if self._found.not_selected:

@@ -1,4 +1,4 @@
-"""``python -m proofs.bounds``: write `docs/accuracy.md`, or with ``--check`` compare it."""
+"""``python -m proofs.bounds``: write `docs/accuracy.md`, or with ``--check`` search too and compare what it claims."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ console = Console(soft_wrap=True)
 
 
 def main(
-    check: Annotated[bool, typer.Option("--check", help="Compare what does not depend on the machine.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Search as well, but write nothing: compare the page's"
+                                                   " table of claimed bounds, not its measured columns.")] = False,
 ) -> None:
-    """Search every bound and write the table.  Exit status 0 if all bounds hold, 1 if not, 2 if it cannot run."""
+    """Search for inputs that exceed a bound, and write docs/accuracy.md.
+
+    Exit status: 0 all bounds hold (and with --check the page claims them), 1 if not, 2 could not run.
+    """
     start = time.perf_counter()
     modules = _peers()
     with console.status("searching") as status:

@@ -7,9 +7,15 @@ slopes of a `Ray`, a number seen along a half-line that starts there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 Number = Any
+
+
+def _quotient(number: Number, by: Number) -> Number:
+    """number / by, exact for whole numbers too, which Python itself would divide to a float."""
+    return Fraction(number, by) if isinstance(number, int) and isinstance(by, int) else number / by
 
 
 class Dual:
@@ -64,11 +70,12 @@ class Dual:
 
     def __truediv__(self, other: Number) -> Dual:
         if not isinstance(other, Dual):
-            return Dual(self.value / other, {i: partial / other for i, partial in self.partials.items()})
-        return self * other.through(1 / other.value, -1 / (other.value * other.value))
+            partials = {i: _quotient(partial, other) for i, partial in self.partials.items()}
+            return Dual(_quotient(self.value, other), partials)
+        return self * other.through(_quotient(1, other.value), _quotient(-1, other.value * other.value))
 
     def __rtruediv__(self, other: Number) -> Dual:
-        return self.through(other / self.value, -other / (self.value * self.value))
+        return self.through(_quotient(other, self.value), _quotient(-other, self.value * self.value))
 
     def __repr__(self) -> str:
         return f"Dual({self.value}, {self.partials})"

@@ -27,6 +27,7 @@ flint = require("flint")
 
 from proofs import definitions  # noqa: E402
 from proofs.definitions import ALTERNATIVES, DEFINITIONS, losses  # noqa: E402
+from proofs.definitions.duals import Dual  # noqa: E402
 from proofs.definitions.numbers import Undecided, ball, clip, each, flat, less, minimum  # noqa: E402
 
 PRECISION = 300
@@ -243,3 +244,13 @@ def test_balls_that_overlap_decide_nothing() -> None:
 
 def test_masked_entries_are_never_looked_at() -> None:
     assert each(lambda x: 1 / x, [2, 0], mask=[True, False]) == [0.5, None]
+
+
+def test_derivatives_of_whole_numbers_are_exact() -> None:
+    """3 x / (x + 1), 1 / x and x / 3 at x = 2: slopes 1/3, -1/4 and 1/3."""
+    x = Dual(2, {0: 1})
+
+    for got, value, slope in ((3 * x / (x + 1), 2, Fraction(1, 3)), (1 / x, Fraction(1, 2), Fraction(-1, 4)),
+                              (x / 3, Fraction(2, 3), Fraction(1, 3))):
+        assert (got.value, got.partials) == (value, {0: slope})
+        assert not any(isinstance(number, float) for number in (got.value, got.partials[0]))

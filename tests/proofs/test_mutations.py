@@ -21,8 +21,8 @@ from proofs.ledger.book import Ledger  # noqa: E402
 from proofs.ledger.loading import load  # noqa: E402
 from proofs.ledger.runner import examine  # noqa: E402
 
-BLIND = {"coq", "gappa"}
-"""Methods that do not read the kernel: a damaged one cannot turn them red."""
+BLIND = {"coq"}
+"""Does not read the kernel: a damaged one cannot turn it red."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ MUTATIONS = [
            "dual_clip * advantage, ratio * advantage", "gradient let through"),
     Damage("ppocore.advantages:td_error_kernel", "reward + gamma * next_value - value",
            "reward + gamma * next_value + value", "sign"),
+    Damage("ppocore.advantages:td_error_kernel", "reward + gamma * next_value - value",
+           "reward + gamma * next_value - value + value * next_value - value * next_value", "rounding"),
     Damage("ppocore.advantages:td_error_kernel", "if terminated:", "if not terminated:", "mask"),
     Damage("ppocore.advantages:gae_kernel", "gamma * gae_lambda * later", "gamma * later", "missing factor"),
     Damage("ppocore.advantages:gae_kernel", "if ended:", "if ended and later > 0:", "branch"),

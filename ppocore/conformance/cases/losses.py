@@ -145,6 +145,9 @@ def _kl_penalty(make: Maker) -> Iterator[Case]:
     yield put("offset", "Common offsets of 1000 and -1000.", logits(rng, (4, 3)) + 1000,
               logits(rng, (4, 3)) - 1000, 0.5)
     yield put("spread", "Logits 30 apart.", np.array([[0.0, 30.0, 15.0]]), np.array([[10.0, 0.0, 30.0]]), 0.5)
+    z = logits(rng, (4, 3))
+    yield put("near", "Policies close together: a KL of about 1e-4 counts as any other.", z,
+              z + rng.normal(0, 0.015, z.shape), 5.0, level="gradients")
     for name, random in make.random():
         rng = random
         z = logits(random, (4, 3))

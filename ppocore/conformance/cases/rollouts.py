@@ -87,6 +87,7 @@ def _rollouts(make: Maker) -> Iterator[Case]:
     yield from _meaning(make)
     yield from _accuracy(make)
     yield from _poisoned(make)
+    yield from _corners(make)
     for name, rng in make.random():
         shape = [(5, 3), (1, 3), (6, 6), (37, 2)][int(name.split("/")[1]) % 4]
         inputs = random_ends(rng, shape, truncation=bool(rng.random() < 0.5))
@@ -170,6 +171,18 @@ def _poisoned(make: Maker) -> Iterator[Case]:
         inputs["next_values"] = poison(inputs["next_values"], inputs["terminated"])
         yield _put(make, f"nan/{name}", "next_values is NaN where the step terminated: nobody may look at it.",
                    inputs, 0.5, 0.5, exact=True, poisoned=True)
+
+
+def _corners(make: Maker) -> Iterator[Case]:
+    """Where code that branches on a setting, or works in blocks, is wrong and the other cases are not there."""
+    rng = make.fixed
+    if make.operation == "gae":
+        for name in ("gamma-one-lambda-one", "gamma-half-lambda-one", "lambda-zero"):
+            says, gamma, lam = LIMITS[name]
+            yield _put(make, f"limits/{name}-truncated", says + " A time limit cuts.",
+                       rollout(rng, (5, 3), {2: "truncated"}), gamma, lam, exact=True)
+    yield _put(make, "long/environments", "129 environments side by side.",
+               rollout(rng, (3, 129), {1: "terminated"}), 0.5, 0.5, exact=True)
 
 
 def _edge(make: Maker) -> Iterator[Case]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ppocore.conformance.frameworks import Gradients, Natives, fresh
+from ppocore.conformance.frameworks import VALUE_ONLY, Gradients, Natives, fresh
 
 
 def prepare(dtype: str) -> None:
@@ -24,5 +24,5 @@ def gradients(
     function: Callable[..., Any], loss: Any, pick_loss: Callable[[Any], Any], natives: Natives,
     wanted: Sequence[str],
 ) -> tuple[Gradients, list[str]]:
-    """None: NumPy does not differentiate."""
-    return {}, []
+    """None, for NumPy does not differentiate; no matter where the function returns its own."""
+    return {}, [f"{VALUE_ONLY}no gradient is returned"]
