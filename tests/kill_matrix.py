@@ -27,9 +27,14 @@ REASONS = {
     "vector/*":
         "a frozen answer for programs in any language, which have nothing else; tests/test_vectors.py holds each to the"
         " mistakes that it names",
-    "nan nan/*":
-        "NaN where it cannot matter, each time in another place: the formulas here never read those slots, code does"
-        " (nan-leak)",
+    "nan nan/* poison/*":
+        "NaN, infinities and 1e300 where they cannot matter, each time in another place: the formulas here never read"
+        " those slots, code does (nan-leak)",
+    "again/*":
+        "the first question asked once more: formulas remember nothing, code does (keeps-state)",
+    "permuted/* doubled/* apart/* micro-batch/* scaled/* shifted/* relabelled/* mirrored/* re-split/* labels/*":
+        "made of another case so that both answers must agree (docs/relations.md): which of them fail says what is"
+        " wrong, also of code that is wrong in a way nobody has named",
     "smoke/*":
         "runs first: what is wrong throughout fails on numbers that anybody can check",
     "edges edges/*":

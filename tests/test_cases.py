@@ -9,6 +9,7 @@ import pytest
 
 from ppocore.conformance.case import GATING, Case
 from ppocore.conformance.cases import cases
+from ppocore.conformance.cases.relations import HUGE
 from ppocore.conformance.operations import OPERATIONS
 
 SEEDS = (0, 1, 2)
@@ -37,7 +38,9 @@ def test_every_input_is_in_range_and_representable(name: str, dtype: str, seed: 
                 usable = value[np.isfinite(value)]
                 assert case.poisoned or usable.size == value.size, (case.id, key)
                 assert not np.isnan(value).any() or key in POISONABLE, (case.id, key)
-                assert (np.abs(usable) <= 1e4).all(), (case.id, key)
+                ordinary = np.abs(usable) <= 1e4
+                assert ordinary.all() or case.id.split("/")[1] == "poison", (case.id, key)
+                assert (ordinary | (np.abs(usable) == HUGE[dtype])).all(), (case.id, key)
                 assert np.array_equal(usable, usable.astype(dtype).astype(np.float64)), (case.id, key)
             if isinstance(value, float):
                 assert value == float(np.dtype(dtype).type(value)), (case.id, key)
@@ -79,12 +82,14 @@ def test_masks_have_a_valid_slot_in_every_row_and_poison_only_where_masked(name:
         assert mask.any(axis=-1).all(), case.id
         for key, value in arrays(case).items():
             if value.dtype.kind == "f":
-                assert np.isfinite(value[mask]).all(), (case.id, key)
+                assert (np.abs(value[mask]) <= 1e4).all(), (case.id, key)
 
 
 @pytest.mark.parametrize("name", ["ratio", "kl_k3", "surrogate_loss", "clip_loss", "ppo_loss", "clip_fraction"])
 def test_log_ratios_stay_in_range(name: str) -> None:
     for case in (c for seed in SEEDS for c in gating(name, "float64", seed)):
+        if case.id.split("/")[1] == "poison":
+            continue
         d = case.inputs["log_prob"] - case.inputs["old_log_prob"]
         assert np.nanmax(np.abs(d)) <= 60, case.id
 

@@ -20,6 +20,36 @@ UNIT = {"float64": 2.0**-53, "float32": 2.0**-24}
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one partner contributes to what an answer must be."""
+
+    id: str
+    """The partner case."""
+    scale: float = 1.0
+    at: Any = None
+    """Index into the partner's outputs; None for all of them."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How the answer to a case must follow from the answers to others: the sum of its parts, and a shift.
+
+    The definition judges both sides; the relation says what it means when one is right and the other is not.
+    """
+
+    name: str
+    broken: str
+    """What a failure says: `permuting the environments changed your answer`."""
+    parts: tuple[Part, ...]
+    shift: Mapping[str, float] = field(default_factory=dict)
+    """By output: what is added."""
+
+
+POISON, AGAIN = "poison", "again"
+"""Relations that ask for more: the same bits, and the same answer at another time."""
+
+
+@dataclass(frozen=True)
 class Case:
     """An input of one operation, with all the information any form of it could ask for.
 
@@ -35,9 +65,13 @@ class Case:
     exact: bool = False
     """Meaning case: only + - * and division by powers of two; the tolerance is zero."""
     poisoned: bool = False
-    """Holds NaN where it cannot matter."""
+    """Holds NaN, an infinity or a huge number where it cannot matter."""
     kinks: bool = False
     """May sit on a point without a derivative: near one, a gradient is a set."""
+    relation: Relation | None = None
+    """To another case of the operation, which is put in the same form."""
+    layout: bool = False
+    """Its arrays lie in memory in an unusual way, which only some frameworks can be handed."""
 
 
 @dataclass(frozen=True)

@@ -228,8 +228,10 @@ def _judged(operation: Operation, name: str, shape: tuple[int, ...], question: Q
 
 def _where_finite(target: Target, question: Question, name: str) -> Target:
     """Under automatic differentiation, gradients at poisoned slots are not judged."""
-    given = question.inputs[name.removeprefix("grad_")]
+    given, mask = question.inputs[name.removeprefix("grad_")], question.inputs.get("mask")
     finite = np.isfinite(given)
+    if question.case.poisoned and mask is not None:
+        finite = finite & mask
     if finite.all():
         return target
     return replace(target, judged=finite)

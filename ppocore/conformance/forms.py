@@ -12,6 +12,9 @@ import numpy as np
 from ppocore.conformance.case import Case, Question
 from ppocore.conformance.operations import BAND, ENDS, SUCCESSOR, Operation
 
+ORDINARY = 1e5
+"""Above all that a core case holds, and below all poison."""
+
 NEUTRAL_DUAL_CLIP = 3.0
 """Passed to a function that insists on `dual_clip`; the oracle sees it too."""
 
@@ -22,6 +25,12 @@ class Parameter:
 
     name: str
     optional: bool
+
+
+def turns(cases: Sequence[Case]) -> list[int]:
+    """The turn of each case: its place, and for a related one that of its partner, so that both get one form."""
+    places = {case.id: place for place, case in enumerate(cases)}
+    return [places[case.relation.parts[0].id if case.relation else case.id] for case in cases]
 
 
 def question(operation: Operation, declared: Sequence[Parameter], case: Case, turn: int) -> Question | None:
@@ -65,8 +74,8 @@ def _complete(operation: Operation, declared: Sequence[Parameter], case: Case) -
                    "episode_starts": np.concatenate([row[None], dones[:-1]])}
     if SUCCESSOR in operation.groups:
         last = inputs["next_values"][-1]
-        # Never NaN: where the last step terminated, any finite number will do.
-        inputs["last_values"] = np.where(np.isfinite(last), last, 2.0)
+        # Never poison: where the last step terminated, any ordinary number will do.
+        inputs["last_values"] = np.where(np.abs(last) <= ORDINARY, last, 2.0)
     if BAND in operation.groups:
         inputs["clip_eps"] = inputs["clip_eps_low"]
     required = {parameter.name for parameter in declared if not parameter.optional}

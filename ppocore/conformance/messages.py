@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppocore.conformance.case import Answer
+from ppocore.conformance.layouts import laid, layout_of
 
 GREETING = b"\nppocore worker 1\n"
 """Sent first, so that anything an interpreter prints while it starts can be told from messages."""
@@ -50,17 +51,17 @@ def pack(value: Any) -> Any:
     """An input or output as JSON."""
     if isinstance(value, np.ndarray):
         data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
-        return {"dtype": value.dtype.name, "shape": list(value.shape), "data": data}
+        return {"dtype": value.dtype.name, "shape": list(value.shape), "data": data, "layout": layout_of(value)}
     if isinstance(value, (list, tuple)):
         return [pack(item) for item in value]
     return value
 
 
 def unpack(value: Any) -> Any:
-    """The reverse of `pack`; arrays come out fresh and writable."""
+    """The reverse of `pack`; arrays come out fresh, writable and with the layout they had."""
     if isinstance(value, dict):
         flat: NDArray[Any] = np.frombuffer(base64.b64decode(value["data"]), dtype=value["dtype"])
-        return flat.reshape(value["shape"]).copy()
+        return laid(flat.reshape(value["shape"]).copy(), value["layout"])
     if isinstance(value, list):
         return [unpack(item) for item in value]
     return value

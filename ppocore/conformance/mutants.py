@@ -35,8 +35,8 @@ def put(case: Case, turn: int) -> Question:
 
 def questions(operation: Operation, dtype: str) -> list[Question]:
     """The gating questions put to it: of the fixed cases and the frozen vectors."""
-    found = enumerate(cases(operation.name, dtype, 0, 0))
-    return [put(case, turn) for turn, case in found if case.level in GATING]
+    found = cases(operation.name, dtype, 0, 0)
+    return [put(case, turn) for turn, case in zip(forms.turns(found), found, strict=True) if case.level in GATING]
 
 
 def answer(bench: Bench, formula: Formula, question: Question, choices: Choices = DEFAULTS) -> Answer:

@@ -11,6 +11,7 @@ from ppocore.conformance.case import GATING, Answer, Question, Result, Status
 from ppocore.conformance.compare import Bench, Mismatch
 from ppocore.conformance.oracle import DEFINITIONS
 from ppocore.conformance.oracle.inputs import Choices
+from ppocore.conformance.related import broken
 from ppocore.conformance.shrink import shrink
 
 Ask = Callable[[Question], Answer]
@@ -20,10 +21,11 @@ MOST_NUMBERS = 60
 
 def build_results(
     bench: Bench, asked: Sequence[tuple[Question, Answer]], choices: Choices, slugs: Sequence[str],
-    unjudged: Collection[int], ask: Ask,
+    unjudged: Collection[int], moved: Mapping[int, Mismatch], ask: Ask,
 ) -> list[Result]:
     """Judge every case under `choices`; the smallest failure gets a shrunk counterexample."""
     judged = [_judge(bench, question, answer, choices, id(question) in unjudged) for question, answer in asked]
+    judged = _together(asked, judged, moved)
     failing = [(question, mismatch) for (question, _), (status, _, mismatch) in zip(asked, judged, strict=True)
                if status == "fail" and mismatch is not None and question.case.level in GATING]
     lead = min(failing, key=lambda pair: _numbers(pair[0]), default=None)
@@ -39,6 +41,26 @@ def build_results(
         case = question.case
         results.append(Result(case.id, case.operation, case.level, status, message or _aside(answer), example))
     return results
+
+
+Judged = tuple[Status, str, Mismatch | None]
+
+
+def _together(
+    asked: Sequence[tuple[Question, Answer]], judged: Sequence[Judged], moved: Mapping[int, Mismatch]
+) -> list[Judged]:
+    """What answers say beside each other: bits that poison moves, and which relation a wrong one breaks."""
+    right = {question.case.id: answer for (question, answer), (status, _, _) in zip(asked, judged, strict=True)
+             if status == "pass" and answer.outcome == "ok"}
+    together: list[Judged] = []
+    for (question, _), (status, message, mismatch) in zip(asked, judged, strict=True):
+        if status == "pass" and id(question) in moved:
+            status, mismatch = "fail", moved[id(question)]
+            message = mismatch.message
+        if status == "fail" and mismatch is not None:
+            message = broken(question, mismatch, right) + message
+        together.append((status, message, mismatch))
+    return together
 
 
 def _judge(

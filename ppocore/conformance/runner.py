@@ -24,7 +24,7 @@ from ppocore.conformance.cases import cases
 from ppocore.conformance.conventions import Declared, parse
 from ppocore.conformance.diagnose import diagnose
 from ppocore.conformance.files import refuse_unwritable
-from ppocore.conformance.forms import question, uncovered
+from ppocore.conformance.forms import question, turns, uncovered
 from ppocore.conformance.operations import OPERATIONS, Operation
 from ppocore.conformance.signatures import nearest
 
@@ -180,8 +180,9 @@ def select(callee: Callee, options: Options) -> Chosen:
     for name, declared in callee.description.operations.items():
         operation = OPERATIONS[name]
         asked, skipped = [], 0
-        for turn, case in enumerate(_cases(name, callee.description, options)):
-            if not matches(options.only, case):
+        found = _cases(name, callee.description, options)
+        for turn, case in zip(turns(found), found, strict=True):
+            if not matches(options.only, case) or (case.layout and not _handed_arrays(callee)):
                 continue
             put = question(operation, declared, case, turn)
             if put is None:
@@ -193,6 +194,11 @@ def select(callee: Callee, options: Options) -> Chosen:
     if not any(asked for asked, _ in chosen.values()):
         raise BadAdapter(_nothing_selected(callee, options, chosen))
     return chosen
+
+
+def _handed_arrays(callee: Callee) -> bool:
+    """True if it is handed arrays in memory, strides and all: lines of JSON and arrays of JAX have none."""
+    return not callee.door and callee.description.framework != "jax"
 
 
 def all_questions(callee: Callee, options: Options) -> list[Question]:

@@ -5,7 +5,8 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation", "torch_gradients", "corners")
+FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation",
+            "torch_gradients", "batches", "corners")
 
 
 @dataclasses.dataclass(frozen=True)

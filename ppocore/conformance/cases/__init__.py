@@ -9,7 +9,7 @@ import numpy as np
 
 from ppocore.conformance import vectors
 from ppocore.conformance.case import Case
-from ppocore.conformance.cases import losses, probability, rollouts, statistics
+from ppocore.conformance.cases import losses, probability, relations, rollouts, statistics
 from ppocore.conformance.cases.maker import Maker
 
 Source = Callable[[Maker], Iterator[Case]]
@@ -20,8 +20,10 @@ _SOURCES: dict[str, Source] = {
 
 
 def cases(operation: str, dtype: str, seed: int, examples: int) -> tuple[Case, ...]:
-    """Every case of an operation: fixed ones and `examples` random ones, then the frozen vectors."""
+    """Every case of an operation: fixed ones and `examples` random ones, the frozen vectors, what is made of them."""
     rng = np.random.default_rng([seed, zlib.crc32(operation.encode())])
-    found = (*_SOURCES[operation](Maker(operation, dtype, rng, examples)), *vectors.cases(operation))
+    make = Maker(operation, dtype, rng, examples)
+    own = tuple(_SOURCES[operation](make))
+    found = (*own, *vectors.cases(operation), *relations.related(make, own))
     assert len({case.id for case in found}) == len(found), f"{operation}: two cases share an id"
     return found

@@ -29,7 +29,7 @@ class Maker:
     fixed: np.random.Generator = field(default_factory=lambda: np.random.default_rng(FIXED))
     """For fixed cases."""
 
-    def case(self, name: str, says: str, inputs: dict[str, Any], level: Level = "core", **flags: bool) -> Case:
+    def case(self, name: str, says: str, inputs: dict[str, Any], level: Level = "core", **flags: Any) -> Case:
         """A case with every float rounded to DTYPE."""
         rounded = {key: self.rounded(value) for key, value in inputs.items()}
         return Case(f"{self.operation}/{name}", self.operation, level, says, rounded, **flags)

@@ -12,6 +12,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ppocore.conformance.layouts import layout_of
+
 Natives = dict[str, Any]
 """Inputs by name, as the function gets them."""
 Gradients = dict[str, NDArray[np.float64]]
@@ -43,12 +45,18 @@ def find(name: str) -> Framework:
     return cast(Framework, importlib.import_module(f"ppocore.conformance.frameworks.{module}"))
 
 
-def fresh(value: Any, dtype: str, array: Callable[[NDArray[Any]], Any]) -> Any:
-    """A copy of one input: float arrays in DTYPE, flags bool, indices int64, lists item by item."""
+def fresh(
+    value: Any, dtype: str, array: Callable[[NDArray[Any]], Any], lay: Callable[[Any, str], Any] | None = None
+) -> Any:
+    """A copy of one input: float arrays in DTYPE, flags bool, indices int64, lists item by item.
+
+    `lay` gives an array of the framework the layout that the input has; without it, all are contiguous.
+    """
     if isinstance(value, (list, tuple)):
-        return [fresh(item, dtype, array) for item in value]
+        return [fresh(item, dtype, array, lay) for item in value]
     if not isinstance(value, np.ndarray):
         return value
     kinds = {"f": np.dtype(dtype), "i": np.dtype(np.int64), "b": np.dtype(bool)}
     with np.errstate(all="ignore"):
-        return array(np.array(value, dtype=kinds[value.dtype.kind], order="C"))
+        made = array(np.array(value, dtype=kinds[value.dtype.kind], order="C"))
+    return made if lay is None else lay(made, layout_of(value))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ppocore.conformance.frameworks import VALUE_ONLY, Gradients, Natives, fresh
+from ppocore.conformance.layouts import laid
 
 
 def prepare(dtype: str) -> None:
@@ -16,7 +17,7 @@ def call(
     function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str
 ) -> tuple[Any, Natives, list[str]]:
     """Call with fresh arrays."""
-    natives = {name: fresh(value, dtype, lambda array: array) for name, value in given.items()}
+    natives = {name: fresh(value, dtype, lambda array: array, laid) for name, value in given.items()}
     return function(**natives), natives, []
 
 

@@ -10,6 +10,7 @@ import torch
 
 from ppocore.conformance.adapters import describe_error
 from ppocore.conformance.frameworks import VALUE_ONLY, Gradients, Natives, fresh
+from ppocore.conformance.layouts import STRIDED, TRANSPOSED
 
 
 def prepare(dtype: str) -> None:
@@ -63,7 +64,19 @@ def _numbers(tensor: Any, unused: bool) -> Any:
 
 
 def _tensors(given: Mapping[str, Any], wanted: Sequence[str], dtype: str) -> Natives:
-    natives = {name: fresh(value, dtype, torch.tensor) for name, value in given.items()}
+    natives = {name: fresh(value, dtype, torch.tensor, _laid) for name, value in given.items()}
     for name in wanted:
         natives[name].requires_grad_(True)
     return natives
+
+
+def _laid(tensor: Any, layout: str) -> Any:
+    """The same numbers in new memory; torch has no strides below 0."""
+    if layout == TRANSPOSED:
+        return tensor.permute(*range(tensor.ndim)[::-1]).contiguous().permute(*range(tensor.ndim)[::-1])
+    if layout == STRIDED:
+        every_other = (slice(None, None, 2),) * tensor.ndim
+        room = torch.zeros([2 * length for length in tensor.shape], dtype=tensor.dtype)
+        room[every_other] = tensor
+        return room[every_other]
+    return tensor

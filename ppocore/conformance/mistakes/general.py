@@ -6,7 +6,7 @@ from ppocore.conformance.mistakes.catalogue import Mistake
 
 GENERAL = {
     "nan-leak": (
-        "A NaN in a slot that does not matter reaches the result.",
+        "A NaN, an infinity or a huge number in a slot that does not matter reaches the result.",
         "x * (1 - done) or x * mask; 0 * nan is nan",
         "Missing final observations and padding are where garbage lives; select with where, do not multiply.",
         ("pytorch/rl #3744", "verl-project/verl #1779"),
@@ -16,6 +16,12 @@ GENERAL = {
         "x -= mean(x); returns += values",
         "The next epoch reads the changed array.",
         ("openai/baselines 8b3a6c2", "opendilab/DI-engine gae (next_value overwritten)"),
+    ),
+    "keeps-state": (
+        "What was asked before changes the answer.",
+        "a cache keyed by shapes; running statistics that one call hands on to the next; a default argument that grows",
+        "The second minibatch is answered with the numbers of the first one.",
+        (),
     ),
     "reduced-precision": (
         "float64 inputs are answered with float32 accuracy or less.",
