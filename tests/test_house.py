@@ -17,7 +17,8 @@ GATE = HOUSE / "conformance"
 # What each part of the gate may import of the gate, lowest first: a part may import any above it in the list.
 LEVELS: list[tuple[str, ...]] = [
     ("operations", "case", "conventions"),
-    ("oracle", "forms", "vectors", "cases", "signatures", "precision", "messages", "texts", "dialects"),
+    ("oracle", "forms", "vectors", "cases", "signatures", "precision", "messages", "texts", "dialects",
+     "guard", "memory"),
     ("mistakes", "compare", "returned", "adapters", "processes"),
     ("infer", "shrink", "frameworks", "files", "hello", "lines", "mutants"),
     ("results", "calls", "expected", "programs", "answers", "exhibits"),

@@ -15,6 +15,9 @@ from ppocore.conformance.case import Answer
 GREETING = b"\nppocore worker 1\n"
 """Sent first, so that anything an interpreter prints while it starts can be told from messages."""
 
+MARK = b"\0ppocore\0"
+"""Written to stderr before each call, so that what one call prints can be told from what the last one did."""
+
 LONGEST = 2**32
 
 
