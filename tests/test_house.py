@@ -24,7 +24,7 @@ LEVELS: list[tuple[str, ...]] = [
     ("results", "calls", "expected", "programs", "answers", "exhibits"),
     ("diagnose", "worker", "callees"),
     ("runner", "probes"),
-    ("identify",),
+    ("identify", "fields"),
     ("likeness",),
     ("reports", "progress", "junit"),
     ("terminal",),

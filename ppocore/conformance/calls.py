@@ -18,6 +18,7 @@ from ppocore.conformance.case import Answer
 from ppocore.conformance.frameworks import VALUE_ONLY, Framework, Gradients
 from ppocore.conformance.operations import Operation
 from ppocore.conformance.returned import Arrays, Malformed, as_array, in_float64, output_arrays, pick
+from ppocore.conformance.texts import clean
 
 
 def answer(
@@ -35,7 +36,7 @@ def answer(
             context = contextvars.copy_context()
             return context.run(_answer, function, operation, framework, dtype, given, settle)
         except Malformed as error:
-            return Answer("malformed", str(error))
+            return Answer("malformed", clean(str(error)))
         except BaseException as error:
             return Answer("raised", f"{describe_error(error)}{_place(error)}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.case import Result, Verdict
 from ppocore.conformance.files import write_whole
+from ppocore.conformance.texts import clean
 
 
 def read(path: Path) -> dict[str, str]:
@@ -27,9 +28,9 @@ def read(path: Path) -> dict[str, str]:
         if not id:
             continue
         if len(id.split()) > 1:
-            raise BadAdapter(f"{path}:{number}: {id!r} is not one id; write `ID  # reason`.")
+            raise BadAdapter(f"{path}:{number}: {clean(id)!r} is not one id; write `ID  # reason`.")
         if id in found:
-            raise BadAdapter(f"{path}:{number}: {id} is listed twice.")
+            raise BadAdapter(f"{path}:{number}: {clean(id)} is listed twice.")
         found[id] = reason
     return found
 
@@ -40,7 +41,7 @@ def refuse_unknown(expected: Mapping[str, str], known: Collection[str], path: Pa
         if id not in known:
             close = difflib.get_close_matches(id, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else "."
-            raise BadAdapter(f"{path}: {id} is no case{hint}")
+            raise BadAdapter(f"{path}: {clean(id)} is no case{hint}")
 
 
 def apply(

@@ -80,7 +80,10 @@ def pack_answer(answer: Answer) -> dict[str, Any]:
 
 
 def unpack_answer(message: Mapping[str, Any]) -> Answer:
-    """The reverse of `pack_answer`."""
+    """The reverse of `pack_answer`; ValueError, or what reading raises, for anything else."""
+    texts = [message["message"], *message["mutated"], *message["aliased"], *message["notes"]]
+    if message["outcome"] not in ("ok", "raised", "malformed") or not all(isinstance(text, str) for text in texts):
+        raise ValueError("not an answer of a worker")
     return Answer(
         message["outcome"], message["message"],
         {name: unpack(value) for name, value in message["outputs"].items()},

@@ -44,6 +44,10 @@ TIMED_OUT = re.compile(r"^Timeout \(\d+:\d\d:\d\d", re.MULTILINE)
 """What faulthandler writes when a worker ends itself at the time limit."""
 
 
+NO_ANSWER = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+"""What reading a message may raise that is no answer: an adapter may have written it."""
+
+
 class Died(Exception):
     """The process is gone; `timeout` says whether it was too slow or fell by itself."""
 
@@ -193,7 +197,7 @@ class Worker:
         reply = self._receive(timeout)
         try:
             return unpack_answer(reply), bool(reply["threads"])
-        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError):
+        except NO_ANSWER:
             self.close()
             raise Died("something else than an answer came back", False) from None
 

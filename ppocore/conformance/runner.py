@@ -28,6 +28,7 @@ from ppocore.conformance.forms import question, uncovered
 from ppocore.conformance.memory import USUAL
 from ppocore.conformance.operations import OPERATIONS, Operation
 from ppocore.conformance.signatures import nearest
+from ppocore.conformance.texts import clean
 
 STRIKES = 3
 """Crashes or time-outs of one operation after which its remaining cases are not run."""
@@ -232,7 +233,7 @@ def _nothing_selected(callee: Callee, options: Options, chosen: Chosen) -> str:
         name = next(iter(chosen))
         missing = ", ".join(uncovered(OPERATIONS[name], offered[name])) or "some input"
         return f"{callee.label}: no case of {name} can be put to its signature; it lacks: {missing}."
-    only = options.only or ""
+    only = clean(options.only or "")
     wanted = only.split("/")[0]
     others = [name for name in OPERATIONS if name not in offered and fnmatch.fnmatchcase(name, wanted)]
     if others:
