@@ -25,8 +25,8 @@ from tests.fuzz.target import Complaint, Target
 
 OFFERED = ("adapt_kl_coef", "ratio")
 VALUES = ("None", "True", "0", "3", "1e-5", "-1.0", "float('nan')", "float('inf')", "10**400", "10**5000", "''",
-          "'inside:'", "'inside:1e-5'", "'inside:1e999'", "'floor:-1'", "'outside:1e-3'", "'outside: 1e-08'", "'E'", "'C'",
-          "'\\x00'",
+          "'inside:'", "'inside:1e-5'", "'inside:1e999'", "'floor:-1'", "'outside:1e-3'", "'outside: 1e-08'", "'E'",
+          "'C'", "'\\x00'",
           "'\\ud800'", "'none'", "'NONE'", "[]", "{}", "object()", "b'ddof1'", "('ddof1',)", "'var+1e-8'", "'3.0.0'",
           "'1e'", "'٣'", "'²'")
 
