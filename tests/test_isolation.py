@@ -30,6 +30,25 @@ def ratio(log_prob, old_log_prob):
     """The good one, asked after every bad one."""
     return np.exp(log_prob - old_log_prob)
 
+def settings():
+    mask = os.umask(0)
+    os.umask(mask)
+    return {
+        "environment": dict(os.environ), "folder": os.getcwd(), "path": list(sys.path), "arguments": list(sys.argv),
+        "recursion": sys.getrecursionlimit(), "numpy": [np.geterr(), np.get_printoptions()], "umask": mask,
+        "decimal": decimal.getcontext().prec, "signals": [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)],
+        "alarm": signal.getitimer(signal.ITIMER_REAL), "trace": [sys.gettrace(), sys.getprofile()],
+        "output": sys.stdout.closed, "json": "json" in sys.modules, "builtins": len([list, len]),
+    }
+
+USUAL = settings()
+
+def kl_k1(log_prob, old_log_prob):
+    found = settings()
+    changed = {name: found[name] for name in USUAL if found[name] != USUAL[name]}
+    assert not changed, changed
+    return 0.0
+
 def hang(fx, log_p, log_q):
     while True:
         pass
@@ -277,6 +296,8 @@ def test_misbehaviour_costs_its_own_case_only(wild, name):
         assert found.outputs["estimate"] == 2.0
     good = wild.ask(GOOD, 10)
     assert good.outputs["ratio"].tolist() == [1.0, 1.0]
+    unchanged = wild.ask(put("kl_k1", log_prob=np.zeros(2), old_log_prob=np.zeros(2)), 10)
+    assert unchanged.outcome == "ok", unchanged.message
     # The neighbour is answered by the same worker, not by a fresh one that knows nothing of it.
     assert (wild._worker is worker) == (outcome in ("ok", "raised"))
 
