@@ -130,6 +130,9 @@ def check(
     examples: Annotated[int, typer.Option(help="Random cases per operation.")] = 8,
     strict: Annotated[bool, typer.Option("--strict", help="Edge and reject cases count too.")] = False,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Time limit of one case.")] = 10.0,
+    memory: Annotated[
+        float, typer.Option(metavar="GB", help="Memory that the adapter may take beyond what it has once loaded.")
+    ] = 4.0,
     list_: Annotated[bool, typer.Option("--list", help="Print the ids that would run, and stop.")] = False,
     explain: Annotated[
         str | None, typer.Option(metavar="ID", help="Say what a case is about, and stop.")
@@ -145,7 +148,8 @@ def check(
     from ppocore.conformance.callees import one_of
     from ppocore.conformance.runner import Options
 
-    options = Options(only, seed, examples, strict, timeout, report, markdown, expected, write_expected, junit)
+    options = Options(only, seed, examples, strict, timeout, report, markdown, expected, write_expected, junit,
+                      memory=memory)
     wants_none = (explain is not None or list_) and adapter is None and exec_ is None and answers is None
     judged = None if wants_none else one_of(adapter, exec_, answers)
     if explain is not None:

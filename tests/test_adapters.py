@@ -195,7 +195,7 @@ def test_import_failures_are_one_line_with_place_and_cause(tmp_path, source, tex
 
 
 def test_hang_at_import_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr("ppocore.conformance.callees.START_LIMIT", 1.0)
+    monkeypatch.setattr("ppocore.conformance.processes.START_LIMIT", 1.0)
 
     text = refused(tmp_path, "while True:\n    pass\n")
 

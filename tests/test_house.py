@@ -17,13 +17,14 @@ GATE = HOUSE / "conformance"
 # What each part of the gate may import of the gate, lowest first: a part may import any above it in the list.
 LEVELS: list[tuple[str, ...]] = [
     ("operations", "case", "conventions", "layouts"),
-    ("oracle", "forms", "vectors", "cases", "signatures", "precision", "messages", "texts", "dialects"),
+    ("oracle", "forms", "vectors", "cases", "signatures", "precision", "messages", "texts", "dialects",
+     "guard", "memory"),
     ("mistakes", "compare", "returned", "adapters", "processes"),
     ("infer", "shrink", "frameworks", "files", "hello", "lines", "mutants", "related"),
     ("results", "calls", "expected", "programs", "answers", "exhibits", "estimators"),
     ("diagnose", "worker", "callees"),
     ("runner", "probes"),
-    ("identify",),
+    ("identify", "fields"),
     ("likeness",),
     ("reports", "progress", "junit"),
     ("terminal",),

@@ -196,7 +196,7 @@ def test_broken_reports_are_refused_by_name(tmp_path):
         ([lines[0], *lines[2:]], "its footer does not count"),
         (["[]"], "not a line of a report"),
         ([], "not a report"),
-        ([lines[0], '{"kind": "result", "nonsense": 1}', lines[-1]], "lacks or has fields"),
+        ([lines[0], '{"kind": "result", "nonsense": 1}', lines[-1]], "a result without id"),
     ):
         path.write_text("\n".join(content))
         with pytest.raises(ValueError, match=text) as error:

@@ -21,7 +21,7 @@ def check(
     answers: str | Path | None = None, only: str | None = None, seed: int = 0, examples: int = 8,
     strict: bool = False, timeout: float = 10.0, report: str | Path | None = None,
     markdown: str | Path | None = None, junit: str | Path | None = None, expected: str | Path | None = None,
-    write_expected: str | Path | None = None,
+    write_expected: str | Path | None = None, memory: float = 4.0,
 ) -> Run:
     """Judge an adapter, as `ppocore check` does, and return what was found.
 
@@ -34,7 +34,7 @@ def check(
     exec, answers
         In place of an adapter: a command that speaks JSON Lines, or a file of answers, as the options of
         `ppocore check`.
-    only, seed, examples, strict, timeout, report, markdown, junit, expected, write_expected
+    only, seed, examples, strict, timeout, report, markdown, junit, expected, write_expected, memory
         As the options of `ppocore check`.
 
     Returns
@@ -53,7 +53,7 @@ def check(
         return None if value is None else Path(value)
 
     files = (path(file) for file in (report, markdown, expected, write_expected, junit))
-    options = runner.Options(only, seed, examples, strict, timeout, *files)
+    options = runner.Options(only, seed, examples, strict, timeout, *files, memory=memory)
     found = runner.run(callees.one_of(adapter, exec, answers), options)
     reports.write(found, options)
     return found
@@ -62,7 +62,7 @@ def check(
 def parametrize(
     adapter: str | Path | ModuleType | Mapping[str, Any] | None = None, *, exec: str | None = None,
     answers: str | Path | None = None, expected_failures: str | Path | None = None, only: str | None = None,
-    seed: int = 0, examples: int = 8, strict: bool = False, timeout: float = 10.0,
+    seed: int = 0, examples: int = 8, strict: bool = False, timeout: float = 10.0, memory: float = 4.0,
 ) -> Decorator:
     """Make a test function of pytest into one test for each case that counts, and one for each verdict.
 
@@ -73,7 +73,7 @@ def parametrize(
 
     Parameters
     ----------
-    adapter, exec, answers, only, seed, examples, strict, timeout
+    adapter, exec, answers, only, seed, examples, strict, timeout, memory
         As of `check`.  Relative files are looked for beside the test, then in the working directory.
     expected_failures : path
         One `ID  # reason` a line.  Such a test is an expected failure (xfail); one that passes fails.
@@ -82,7 +82,8 @@ def parametrize(
 
     target = callees.one_of(adapter, exec, answers)
     expected = None if expected_failures is None else Path(expected_failures)
-    return parametrized.decorator(target, runner.Options(only, seed, examples, strict, timeout, expected=expected))
+    return parametrized.decorator(target, runner.Options(
+        only, seed, examples, strict, timeout, expected=expected, memory=memory))
 
 
 def audit_estimator(

@@ -148,7 +148,8 @@ def peek(target: str) -> dict[str, Any]:
     path = Path(target) if is_file(target) else _module_path(target)
     try:
         tree = ast.parse(path.read_bytes()) if path is not None else None
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
+        # Python's parser says MemoryError of what is nested too deeply.
         return {}
     found: dict[str, Any] = {}
     for node in tree.body if tree is not None else ():

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -26,9 +25,10 @@ from ppocore.conformance.calls import answer
 from ppocore.conformance.case import Answer, Question
 from ppocore.conformance.forms import Parameter
 from ppocore.conformance.frameworks import find as find_framework
-from ppocore.conformance.messages import pack, unpack_answer
+from ppocore.conformance.memory import USUAL
+from ppocore.conformance.messages import pack
 from ppocore.conformance.operations import OPERATIONS
-from ppocore.conformance.processes import IN_WORKER, START_LIMIT, Died, Worker
+from ppocore.conformance.processes import IN_WORKER, Died, Worker
 from ppocore.conformance.programs import Exec, Program
 
 
@@ -52,39 +52,102 @@ class Isolated:
 
     door = ""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, memory: float = USUAL) -> None:
         self.label = target
-        self._target = find(target)
+        self._target, self._memory = find(target), memory
         self._worker: Worker | None = None
+        self._others: set[str] = set()
+        """Operations that this worker has answered."""
+        self._threads = False
+        """Whether they left threads behind."""
+        self._ahead: tuple[Sequence[Question], Iterator[Answer]] | None = None
         self.description = self._start()
 
     def ask(self, question: Question, timeout: float) -> Answer:
-        """Put the question to the worker; if it dies of it, the next question goes to a new one."""
-        inputs = {name: pack(question.inputs[name]) for name in question.passed}
-        message = {"operation": question.case.operation, "inputs": inputs}
+        """Put one question."""
+        return next(self.answers([question], timeout))
+
+    def announce(self, questions: Sequence[Question], timeout: float) -> None:
+        """Send questions that will be asked next, so that they are answered while we do something else."""
+        if self._worker is not None and questions:
+            self._ahead = questions, self._stretch(questions, timeout, self._worker)
+
+    def answers(self, questions: Sequence[Question], timeout: float) -> Iterator[Answer]:
+        """Put questions of one operation, all at once, and hand out the answers as they come.
+
+        If the worker dies of one, the next goes to a new worker.  Whoever stops early ends the worker too.
+        """
+        left = list(questions)
+        while left:
+            for found in self._begun(questions, left, timeout):
+                if self._suspect(left[0].case.operation, found):
+                    # Another operation may have done this: see whether it happens without it.
+                    self.close()
+                    break
+                left.pop(0)
+                yield found
+
+    def _begun(self, questions: Sequence[Question], left: Sequence[Question], timeout: float) -> Iterator[Answer]:
+        """The answers to what was announced, if that is it; else to what is sent now."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            announced, stretch = ahead
+            if announced is questions:
+                return stretch
+            # Answers come in the order of the questions: take in those that came first.
+            self._ahead = announced, iter(list(stretch))
         try:
             if self._worker is None:
                 self._start()
-            assert self._worker is not None
-            return unpack_answer(self._worker.ask(message, timeout))
         except BadAdapter as error:
-            return Answer("crash", f"the adapter could not be loaded again: {error}")
+            return iter([Answer("crash", f"the adapter could not be loaded again: {error}")])
+        assert self._worker is not None
+        return self._stretch(list(left), timeout, self._worker)
+
+    def _stretch(self, questions: Sequence[Question], timeout: float, worker: Worker) -> Iterator[Answer]:
+        """Send the questions; the answers until one kills the worker, that one included."""
+        worker.put(map(_message, questions), timeout)
+        return self._taken(questions, timeout, worker)
+
+    def _taken(self, questions: Sequence[Question], timeout: float, worker: Worker) -> Iterator[Answer]:
+        whole = False
+        try:
+            for question in questions:
+                found, threads = worker.take(timeout)
+                self._others.add(question.case.operation)
+                self._threads |= threads
+                whole = question is questions[-1]
+                yield found
         except Died as death:
+            whole = True
+            self._forget(worker)
+            yield Answer("timeout" if death.timeout else "crash", str(death))
+        finally:
+            if not whole:
+                self._forget(worker)
+
+    def _forget(self, worker: Worker) -> None:
+        worker.close()
+        if self._worker is worker:
             self._worker = None
-            return Answer("timeout" if death.timeout else "crash", str(death))
+
+    def _suspect(self, operation: str, answer: Answer) -> bool:
+        """True if the worker served other operations, one of which may be why this one is not answered."""
+        others = self._others - {operation}
+        return bool(others) and (answer.outcome == "crash" or (self._threads and answer.outcome != "ok"))
 
     def close(self) -> None:
         """End the worker."""
+        self._ahead = None
         if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+            self._forget(self._worker)
 
     def _start(self) -> Description:
         """Import the adapter in a new worker; BadAdapter if that fails in any way."""
-        worker = Worker()
+        self._others, self._threads = set(), False
+        worker = Worker(self._memory)
         try:
-            # What can be imported here can be imported there.
-            reply = worker.ask({"target": self._target, "paths": sys.path}, START_LIMIT)
+            reply = worker.start(self._target)
         except Died as death:
             raise BadAdapter(f"{self.label}: while it was being imported: {death}.") from None
         except BaseException:
@@ -97,6 +160,12 @@ class Isolated:
         operations = {name: tuple(Parameter(**parameter) for parameter in declared)
                       for name, declared in reply.pop("operations").items()}
         return Description(**reply | {"operations": operations, "notes": tuple(reply["notes"])})
+
+
+def _message(question: Question) -> dict[str, Any]:
+    """A question as the worker gets it."""
+    inputs = {name: pack(question.inputs[name]) for name in question.passed}
+    return {"operation": question.case.operation, "inputs": inputs}
 
 
 class InProcess:
@@ -154,17 +223,17 @@ def one_of(adapter: Adapter | None, exec: str | None, answers: str | Path | None
     return given[0]
 
 
-def open_callee(adapter: Adapter) -> Callee:
-    """The adapter, loaded where it will run; BadAdapter if it cannot be."""
+def open_callee(adapter: Adapter, memory: float = USUAL) -> Callee:
+    """The adapter, loaded where it will run, with so many GB for it to grow; BadAdapter if it cannot be loaded."""
     if IN_WORKER in os.environ:
         raise BadAdapter("check: the adapter checks itself while it is being imported; put the call under"
                          ' `if __name__ == "__main__":`.')
     if isinstance(adapter, Exec):
-        return Program(adapter.command)
+        return Program(adapter.command, memory)
     if isinstance(adapter, Answers):
         return Written(adapter.path)
     if isinstance(adapter, (str, Path)):
-        return Isolated(str(adapter))
+        return Isolated(str(adapter), memory)
     if isinstance(adapter, Mapping):
         return InProcess(adapter)
     if isinstance(adapter, ModuleType):
@@ -172,7 +241,7 @@ def open_callee(adapter: Adapter) -> Callee:
         if file is None:
             names = (*OPERATIONS, *CONSTANTS)
             return InProcess({name: value for name, value in vars(adapter).items() if name in names})
-        return Isolated(_target_of(adapter, file))
+        return Isolated(_target_of(adapter, file), memory)
     raise BadAdapter(f"check: adapter is a {type(adapter).__name__}; a path, a module or a dict is required.")
 
 

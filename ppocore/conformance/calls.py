@@ -18,36 +18,46 @@ from ppocore.conformance.case import Answer
 from ppocore.conformance.frameworks import VALUE_ONLY, Framework, Gradients
 from ppocore.conformance.operations import Operation
 from ppocore.conformance.returned import Arrays, Malformed, as_array, in_float64, output_arrays, pick
+from ppocore.conformance.texts import clean
 
 
 def answer(
     function: Callable[..., Any], operation: Operation, framework: Framework, dtype: str,
-    given: Mapping[str, Any],
+    given: Mapping[str, Any], settle: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """Call the function with exactly these inputs; whatever it does, an Answer comes back."""
+    """Call the function with exactly these inputs; whatever it does, an Answer comes back.
+
+    `settle` puts back what code of the adapter may have changed under us; it is called after each stretch of it.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             # A context of its own keeps what the call does to numpy.errstate, print options or decimals.
             context = contextvars.copy_context()
-            return context.run(_answer, function, operation, framework, dtype, given)
+            return context.run(_answer, function, operation, framework, dtype, given, settle)
         except Malformed as error:
-            return Answer("malformed", str(error))
+            return Answer("malformed", clean(str(error)))
         except BaseException as error:
             return Answer("raised", f"{describe_error(error)}{_place(error)}")
 
 
 def _answer(
     function: Callable[..., Any], operation: Operation, framework: Framework, dtype: str,
-    given: Mapping[str, Any],
+    given: Mapping[str, Any], settle: Callable[[], None],
 ) -> Answer:
     wanted = [name for name in operation.differentiable if name in given]
-    result, natives, notes = framework.call(function, given, wanted, dtype)
+    try:
+        result, natives, notes = framework.call(function, given, wanted, dtype)
+    finally:
+        settle()
     raw, ignored = pick(operation, result)
     gradients: Gradients = {}
     if wanted:
-        gradients, reasons = framework.gradients(
-            function, raw["loss"], lambda r: pick(operation, r)[0]["loss"], natives, wanted)
+        try:
+            gradients, reasons = framework.gradients(
+                function, raw["loss"], lambda r: pick(operation, r)[0]["loss"], natives, wanted)
+        finally:
+            settle()
         notes = notes + reasons
     arrays = {name: output_arrays(operation, name, value) for name, value in raw.items()}
     arrays, extras = _without_extras(arrays, gradients, given, result)

@@ -45,6 +45,11 @@ class Target:
 Targets = Mapping[str, Target]
 
 
+def is_gradient(name: str) -> bool:
+    """True for the derivative by an input; the clipped gradients that an operation may return are values."""
+    return name.startswith("grad_")
+
+
 @dataclass(frozen=True)
 class Mismatch:
     """The worst element of an answer that is not what was expected."""
@@ -64,19 +69,29 @@ class Bench:
     def __init__(self, operation: Operation, dtype: str) -> None:
         self.operation = operation
         self.dtype = dtype
-        self._inputs: dict[int, tuple[Question, Inputs]] = {}
-        self._targets: dict[tuple[int, int, tuple[tuple[str, str], ...]], tuple[Formula, Targets]] = {}
+        self._inputs: dict[tuple[int, bool], tuple[Question, Inputs]] = {}
+        self._targets: dict[tuple[int, int, bool, tuple[tuple[str, str], ...]], tuple[Formula, Targets]] = {}
 
-    def expect(self, formula: Formula, question: Question, choices: Choices) -> Targets:
-        """What `formula` under these conventions answers to this question."""
-        key = (id(question), id(formula), tuple(sorted(choices.items())))
+    def expect(self, formula: Formula, question: Question, choices: Choices, gradients: bool = True) -> Targets:
+        """What `formula` under these conventions answers to this question; derivatives cost most of it."""
+        gradients = gradients and bool(self.operation.differentiable)
+        key = (id(question), id(formula), gradients, tuple(sorted(choices.items())))
         if key not in self._targets:
+            evaluate = self._evaluate if gradients else self._values
             # The formula is kept beside its targets so that its id stays its own.
-            self._targets[key] = (formula, self._evaluate(formula, question, choices))
+            self._targets[key] = (formula, evaluate(formula, question, choices))
         return self._targets[key][1]
 
+    def _values(self, formula: Formula, question: Question, choices: Choices) -> Targets:
+        """The outputs that are no gradients: one evaluation, of which nothing is differentiated."""
+        inputs = self._read(question, False)
+        with arithmetic(UNIT[self.dtype]):
+            outputs = formula(inputs, choices)
+        return {name: self._target(name, [value], question) for name, value in outputs.items()
+                if not is_gradient(name)}
+
     def _evaluate(self, formula: Formula, question: Question, choices: Choices) -> Targets:
-        inputs = self._read(question)
+        inputs = self._read(question, True)
         sides = (0, 1, 2) if question.case.kinks and self.operation.differentiable else (0,)
         outputs = []
         for side in sides:
@@ -84,13 +99,13 @@ class Bench:
                 outputs.append(_with_gradients(self.operation, formula(inputs, choices), inputs))
         return {name: self._target(name, [o[name] for o in outputs], question) for name in outputs[0]}
 
-    def _read(self, question: Question) -> Inputs:
-        known = self._inputs.get(id(question))
+    def _read(self, question: Question, gradients: bool) -> Inputs:
+        known = self._inputs.get((id(question), gradients))
         if known is None:
-            differentiable = tuple(n for n in self.operation.differentiable if n in question.inputs)
+            differentiable = tuple(n for n in self.operation.differentiable if gradients and n in question.inputs)
             with arithmetic(UNIT[self.dtype]):
                 inputs = Inputs(question.inputs, frozenset(question.passed), differentiable)
-            known = self._inputs[id(question)] = (question, inputs)
+            known = self._inputs[id(question), gradients] = (question, inputs)
         return known[1]
 
     def _target(self, name: str, sides: list[Any], question: Question) -> Target:
@@ -108,11 +123,22 @@ class Bench:
 
     def mismatch(self, formula: Formula, question: Question, answer: Answer, choices: Choices,
                  unit: float | None = None) -> Mismatch | None:
-        """The worst difference between an answer and what the formula expects, or None."""
-        targets = self._roomy(formula, question, choices)
+        """The worst difference between an answer and what the formula expects, or None.
+
+        Values come first: most wrong explanations fail on them, before anything has been differentiated.
+        """
+        outputs = _flat(answer.outputs)
+        values = {name: array for name, array in outputs.items() if not is_gradient(name)}
+        found = self._mismatch(formula, question, values, {}, choices, unit, gradients=False)
+        if found is not None or (len(values) == len(outputs) and not answer.gradients):
+            return found
+        return self._mismatch(formula, question, outputs, answer.gradients, choices, unit, gradients=True)
+
+    def _mismatch(self, formula: Formula, question: Question, given: Mapping[str, Any], derived: Mapping[str, Any],
+                  choices: Choices, unit: float | None, gradients: bool) -> Mismatch | None:
+        targets = self._roomy(formula, question, choices, gradients)
         unit = UNIT[self.dtype] if unit is None else unit
         first = next(iter(targets))
-        given = _flat(answer.outputs)
         if first not in given:
             return Mismatch(first, (), None, None, f"output `{first}` is missing")
         # A wrong formula need not be exact where the definition is.
@@ -122,13 +148,13 @@ class Bench:
                 if name.startswith("grads["):
                     return Mismatch(name, (), None, None, f"`{name}` was not asked for")
                 continue
-            found = self._differs(name, array, targets[name], unit, exact and not name.startswith("grad_"))
+            found = self._differs(name, array, targets[name], unit, exact and not is_gradient(name))
             if found is not None:
                 return found
         for name in targets:
             if name.startswith("grads[") and name not in given:
                 return Mismatch(name, (), None, None, f"`{name}` is missing")
-        for name, array in answer.gradients.items():
+        for name, array in derived.items():
             if name in targets:
                 target = _where_finite(targets[name], question, name)
                 found = self._differs(name, array, target, unit, exact=False)
@@ -148,16 +174,16 @@ class Bench:
                 found.append(np.where(beyond & np.isfinite(error), error, 0.0).reshape(-1))
         return np.concatenate(found)
 
-    def _roomy(self, formula: Formula, question: Question, choices: Choices) -> Targets:
+    def _roomy(self, formula: Formula, question: Question, choices: Choices, gradients: bool) -> Targets:
         """Targets of a formula; a wrong one has at least the definition's room.
 
         What cancels exactly in a wrong formula, and so has no slack there, need not cancel in code.
         """
-        targets = self.expect(formula, question, choices)
+        targets = self.expect(formula, question, choices, gradients)
         definition = DEFINITIONS[self.operation.name]
         if formula is definition:
             return targets
-        right = self.expect(definition, question, choices)
+        right = self.expect(definition, question, choices, gradients)
         return {name: _with_room_of(target, right.get(name)) for name, target in targets.items()}
 
     def _differs(self, name: str, got: Floats, target: Target, unit: float, exact: bool) -> Mismatch | None:

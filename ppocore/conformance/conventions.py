@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -96,6 +98,8 @@ def kind(value: str) -> str:
 
 def number_text(x: float) -> str:
     """Shortest usual text of a number: 1e-8 rather than 1e-08 or 0.00000001, 3 rather than 3.0."""
+    if not math.isfinite(x):
+        return repr(x)
     if x == int(x) and x < 1e16:
         return str(int(x))
     if 0 < abs(x) < 0.01:
@@ -151,7 +155,7 @@ def _canonical(name: str, value: object) -> str:
     if value is None and "none" in convention.values:
         return "none"
     text = str(value).strip().replace(" ", "")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < sys.float_info.max:
         text = number_text(float(value))
     text = re.sub(rf"{NUMBER}$", lambda m: number_text(float(m[0])) if _is_number(m[0]) else m[0], text)
     if text in convention.values and not text.endswith(("E", "C")):

@@ -29,11 +29,12 @@ def read(path: Path) -> dict[str, str]:
         if not id:
             continue
         if len(id.split()) > 1:
-            raise BadAdapter(f"{path}:{number}: {id!r} is not one id; write `ID  # reason`.")
+            raise BadAdapter(f"{path}:{number}: {clean(id)!r} is not one id; write `ID  # reason`.")
         if id in found:
-            raise BadAdapter(f"{path}:{number}: {id} is listed twice; each id is expected to fail for one reason.")
+            raise BadAdapter(f"{path}:{number}: {clean(id)} is listed twice; each id is expected to fail for one"
+                             " reason.")
         if not reason:
-            raise BadAdapter(f"{path}:{number}: {id} has no reason; write `{id}  # why it fails`.")
+            raise BadAdapter(f"{path}:{number}: {clean(id)} has no reason; write `{clean(id)}  # why it fails`.")
         found[id] = reason
     return found
 
@@ -44,7 +45,7 @@ def refuse_unknown(expected: Mapping[str, str], known: Collection[str], path: Pa
         if id not in known:
             close = difflib.get_close_matches(id, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else "."
-            raise BadAdapter(f"{path}: {id} is no case{hint}")
+            raise BadAdapter(f"{path}: {clean(id)} is no case{hint}")
 
 
 def apply(

@@ -126,7 +126,7 @@ def declaration(leaves: Sequence[Leaf]) -> dict[str, str | dict[str, str]]:
 def identify(adapter: Adapter, options: Options, progress: Progress | None = None) -> Identity:
     """Ask an adapter as little as tells how it computes; BadAdapter if it cannot be run."""
     refuse_bad_options(options)
-    callee = open_callee(adapter)
+    callee = open_callee(adapter, options.memory)
     try:
         declared_conventions(callee)
         chosen = select(callee, options)

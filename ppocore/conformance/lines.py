@@ -73,7 +73,7 @@ def answer(operation: Operation, message: Mapping[str, Any]) -> Answer:
     try:
         return _outputs(operation, message.get("outputs"))
     except Malformed as error:
-        return Answer("malformed", str(error))
+        return Answer("malformed", clean(str(error)))
 
 
 def _outputs(operation: Operation, outputs: Any) -> Answer:

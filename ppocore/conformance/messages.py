@@ -16,6 +16,9 @@ from ppocore.conformance.layouts import laid, layout_of
 GREETING = b"\nppocore worker 1\n"
 """Sent first, so that anything an interpreter prints while it starts can be told from messages."""
 
+MARK = b"\0ppocore\0"
+"""Written to stderr before each call, so that what one call prints can be told from what the last one did."""
+
 LONGEST = 2**32
 
 
@@ -78,7 +81,10 @@ def pack_answer(answer: Answer) -> dict[str, Any]:
 
 
 def unpack_answer(message: Mapping[str, Any]) -> Answer:
-    """The reverse of `pack_answer`."""
+    """The reverse of `pack_answer`; ValueError, or what reading raises, for anything else."""
+    texts = [message["message"], *message["mutated"], *message["aliased"], *message["notes"]]
+    if message["outcome"] not in ("ok", "raised", "malformed") or not all(isinstance(text, str) for text in texts):
+        raise ValueError("not an answer of a worker")
     return Answer(
         message["outcome"], message["message"],
         {name: unpack(value) for name, value in message["outputs"].items()},

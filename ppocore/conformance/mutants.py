@@ -39,9 +39,10 @@ def questions(operation: Operation, dtype: str) -> list[Question]:
     return [put(case, turn) for turn, case in zip(forms.turns(found), found, strict=True) if case.level in GATING]
 
 
-def answer(bench: Bench, formula: Formula, question: Question, choices: Choices = DEFAULTS) -> Answer:
+def answer(bench: Bench, formula: Formula, question: Question, choices: Choices = DEFAULTS,
+           gradients: bool = True) -> Answer:
     """What code that computes the formula would return, rounded to DTYPE."""
-    targets = bench.expect(formula, question, choices)
+    targets = bench.expect(formula, question, choices, gradients)
     rounded = {n: np.asarray(t.want).astype(bench.dtype).astype(np.float64) for n, t in targets.items()}
     plain = {n: v for n, v in rounded.items() if not n.startswith("grad_")}
     return Answer("ok", outputs=plain, gradients={n: v for n, v in rounded.items() if n.startswith("grad_")})

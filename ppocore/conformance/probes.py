@@ -15,7 +15,7 @@ import numpy as np
 
 from ppocore.conformance import dialects, mistakes, mutants, precision
 from ppocore.conformance.case import GATING, Answer, Question
-from ppocore.conformance.compare import Bench
+from ppocore.conformance.compare import Bench, is_gradient
 from ppocore.conformance.conventions import CONVENTIONS, of
 from ppocore.conformance.diagnose import Finding, Judge
 from ppocore.conformance.operations import Operation
@@ -228,8 +228,9 @@ class Tree:
 
     def answer(self, hypothesis: Hypothesis, question: Question, like: Answer | None = None) -> Answer | None:
         """What code that computes the hypothesis would answer; None where that is not defined."""
+        derived = like is None or any(is_gradient(name) for name in (*like.outputs, *like.gradients))
         try:
-            whole = mutants.answer(self.bench, hypothesis.formula, question, hypothesis.choices)
+            whole = mutants.answer(self.bench, hypothesis.formula, question, hypothesis.choices, derived)
         except UNDEFINED:
             return None
         if like is None:

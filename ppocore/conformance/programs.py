@@ -16,8 +16,9 @@ from ppocore.conformance import lines, processes
 from ppocore.conformance.adapters import BadAdapter, Description
 from ppocore.conformance.case import Answer, Question
 from ppocore.conformance.hello import describe
+from ppocore.conformance.memory import USUAL
 from ppocore.conformance.operations import OPERATIONS
-from ppocore.conformance.processes import IN_WORKER, Died, Process
+from ppocore.conformance.processes import Died, Process
 
 LONGEST = 1 << 24
 """Bytes in a line beyond which it is refused: no case asks for so many."""
@@ -36,8 +37,9 @@ class Exec:
 class Dialogue:
     """One run of the program: what is put to it, and its lines."""
 
-    def __init__(self, words: str | list[str]) -> None:
-        self._process = Process(words, os.environ | {IN_WORKER: "1"}, _lines)
+    def __init__(self, words: str | list[str], memory: float) -> None:
+        self._process = Process(words, os.environ, _lines, memory)
+        self._memory = memory
 
     def ask(self, message: dict[str, Any], timeout: float) -> dict[str, Any]:
         """Put one question; Died unless its answer, and nothing else, comes back in time."""
@@ -58,6 +60,10 @@ class Dialogue:
             raise Died(f"answered with {foreign} (only answers belong on stdout, one line each)", False) from None
         return reply
 
+    def settled(self) -> None:
+        """What memory it has now is its own; only growth counts."""
+        self._process.memory.begin()
+
     def stop(self) -> None:
         """Tell it to stop, and end it."""
         try:
@@ -75,6 +81,8 @@ class Dialogue:
         status = self._process.ended(0 if timeout else 0.5)
         self._process.close()
         last = processes.last_line(self._process.printed.decode("utf-8", "replace"))
+        if self._process.greedy:
+            return Died(f"the program took more than {self._memory:g} GB of memory{last}", False)
         if timeout:
             return Died(f"no answer within {limit:g} s{last or ' (each line must be flushed)'}", True)
         return Died(f"the program ended: {processes.cause(status)}{last}", False)
@@ -85,8 +93,9 @@ class Program:
 
     door = "exec"
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, memory: float = USUAL) -> None:
         self.label = command
+        self._memory = memory
         self._words = _words(command)
         self._dialogue: Dialogue | None = None
         self.description = self._start()
@@ -114,12 +123,13 @@ class Program:
     def _start(self) -> Description:
         """Start the program and read its first line; BadAdapter if that fails in any way."""
         try:
-            dialogue = Dialogue(self._words)
+            dialogue = Dialogue(self._words, self._memory)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise BadAdapter(f"--exec {self.label}: cannot be started ({reason}).") from None
         try:
             hello = dialogue.ask(lines.START, processes.START_LIMIT)
+            dialogue.settled()
             description = describe(hello, f"--exec {self.label}", _name(self._words))
         except Died as death:
             raise BadAdapter(f"--exec {self.label}: asked what it offers: {death}.") from None

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ppocore.conformance.case import Result, Verdict
+from ppocore.conformance import fields
 from ppocore.conformance.files import write_whole
 from ppocore.conformance.runner import Options, Run
-from ppocore.conformance.texts import plain
+from ppocore.conformance.texts import clean, plain
 
 FORMAT = 1
 KINDS = ("header", "result", "verdict", "footer")
@@ -57,8 +57,8 @@ def read(path: str | Path) -> Run:
         raise ValueError(f"{path}: has no footer; the report was cut short and says nothing.")
     try:
         found = _assemble(rows)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{path}: a line lacks or has fields that a report does not ({error}).") from None
+    except fields.Foreign as error:
+        raise ValueError(f"{path}: has {clean(str(error))}.") from None
     if plain(found.footer) != {name: value for name, value in rows[-1].items() if name != "kind"}:
         raise ValueError(f"{path}: its footer does not count what the report holds; it was changed or cut.")
     return found
@@ -67,7 +67,7 @@ def read(path: str | Path) -> Run:
 def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"{path}:{number}: not JSON; the report is foreign or cut short.") from None
     if not isinstance(row, dict) or row.get("kind") not in KINDS:
         raise ValueError(f"{path}:{number}: not a line of a report (kind must be one of {', '.join(KINDS)}).")
@@ -76,14 +76,10 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
 
 def _assemble(rows: list[dict[str, Any]]) -> Run:
     content = [(row["kind"], {name: value for name, value in row.items() if name != "kind"}) for row in rows]
-    header = {name: value for name, value in content[0][1].items() if name != "format"}
-    results = tuple(Result(**fields) for kind, fields in content if kind == "result")
-    verdicts = tuple(_verdict(fields) for kind, fields in content if kind == "verdict")
-    return Run(header, results, verdicts, content[-1][1]["not_selected"])
-
-
-def _verdict(fields: dict[str, Any]) -> Verdict:
-    return Verdict(**fields | {name: tuple(fields[name]) for name in ("mistakes", "notes")})
+    header = fields.header({name: value for name, value in content[0][1].items() if name != "format"})
+    results = tuple(fields.result(found) for kind, found in content if kind == "result")
+    verdicts = tuple(fields.verdict(found) for kind, found in content if kind == "verdict")
+    return Run(header, results, verdicts, content[-1][1].get("not_selected", 0))
 
 
 def markdown(found: Run) -> str:

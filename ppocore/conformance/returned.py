@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,8 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     try:
         if _is_tensor(value):
             return _tensor(value)
+        if isinstance(value, Sequence) and len(value) > MOST:
+            raise Malformed(f"{name} is a {_kind(value)} of {len(value)} items; that is far too many.")
         if isinstance(value, (list, tuple)) and value and _is_tensor(value[0]):
             return np.array([as_array(name, item) for item in value])
         return np.asarray(value)

@@ -6,7 +6,7 @@ import fnmatch
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,15 +18,17 @@ import ppocore
 from ppocore.conformance import expected as expectations
 from ppocore.conformance.adapters import FRAMEWORKS, BadAdapter, Description
 from ppocore.conformance.answers import Written
-from ppocore.conformance.callees import Adapter, Callee, open_callee
+from ppocore.conformance.callees import Adapter, Callee, Isolated, open_callee
 from ppocore.conformance.case import GATING, Answer, Case, Question, Result, Verdict
 from ppocore.conformance.cases import cases
 from ppocore.conformance.conventions import Declared, parse
 from ppocore.conformance.diagnose import diagnose
 from ppocore.conformance.files import refuse_unwritable
 from ppocore.conformance.forms import question, turns, uncovered
+from ppocore.conformance.memory import USUAL
 from ppocore.conformance.operations import OPERATIONS, Operation
 from ppocore.conformance.signatures import nearest
+from ppocore.conformance.texts import clean
 
 STRIKES = 3
 """Crashes or time-outs of one operation after which its remaining cases are not run."""
@@ -51,6 +53,7 @@ class Options:
     expected: Path | None = None
     write_expected: Path | None = None
     junit: Path | None = None
+    memory: float = field(default=USUAL, kw_only=True)
 
     @property
     def counting(self) -> tuple[str, ...]:
@@ -117,11 +120,14 @@ class Session:
         refuse_bad_options(options)
         self.options = options
         self.expected = expectations.read(options.expected) if options.expected else {}
-        self._callee = open_callee(adapter)
+        self._callee = open_callee(adapter, options.memory)
         try:
             self._declared = declared_conventions(self._callee)
             self._refuse_unknown_ids()
             self.chosen = select(self._callee, options)
+            # What does not decide comes last: crashes there must not cost cases that do.
+            self._ordered = {name: sorted(asked, key=lambda put: put.case.level not in GATING)
+                             for name, (asked, _) in self.chosen.items()}
             if isinstance(self._callee, Written):
                 self._callee.refuse_strangers(all_questions(self._callee, options))
         except BaseException:
@@ -132,9 +138,11 @@ class Session:
         """Judge everything that was chosen."""
         results: list[Result] = []
         verdicts = []
+        names = [name for name in OPERATIONS if name in self.chosen]
+        following = dict(zip(names, names[1:], strict=False))
         for name in OPERATIONS:
             if name in self.chosen:
-                judged, verdict = self.judge(name, progress)
+                judged, verdict = self.judge(name, progress, following.get(name))
                 results += judged
                 verdicts.append(verdict)
             elif name not in self._callee.description.operations:
@@ -142,10 +150,18 @@ class Session:
         not_selected = sum(skipped for _, skipped in self.chosen.values())
         return Run(self.header, tuple(results), tuple(verdicts), not_selected, tuple(self._callee.description.notes))
 
-    def judge(self, name: str, progress: Progress = _silently) -> tuple[list[Result], Verdict]:
-        """Judge one operation, its expected failures taken into account."""
-        asked, _ = self.chosen[name]
-        judged, verdict = _judge(self._callee, OPERATIONS[name], asked, self._declared, self.options, progress)
+    def judge(
+        self, name: str, progress: Progress = _silently, following: str | None = None
+    ) -> tuple[list[Result], Verdict]:
+        """Judge one operation, its expected failures taken into account; a worker answers the next one meanwhile."""
+        limit = self.options.timeout * PATIENCE.get(self._callee.description.framework, 1)
+
+        def announce() -> None:
+            if following is not None and isinstance(self._callee, Isolated):
+                self._callee.announce(self._ordered[following], limit)
+
+        judged, verdict = _judge(self._callee, OPERATIONS[name], self._ordered[name], self._declared, self.options,
+                                 limit, progress, announce)
         return expectations.apply(judged, verdict, self.expected, self.options.counting)
 
     @property
@@ -223,7 +239,7 @@ def _nothing_selected(callee: Callee, options: Options, chosen: Chosen) -> str:
         name = next(iter(chosen))
         missing = ", ".join(uncovered(OPERATIONS[name], offered[name])) or "some input"
         return f"{callee.label}: no case of {name} can be put to its signature; it lacks: {missing}."
-    only = options.only or ""
+    only = clean(options.only or "")
     wanted = only.split("/")[0]
     others = [name for name in OPERATIONS if name not in offered and fnmatch.fnmatchcase(name, wanted)]
     if others:
@@ -242,28 +258,38 @@ class Respondent:
         self._strikes = 0
 
     def __call__(self, put: Question) -> Answer:
-        if self._strikes >= STRIKES:
-            return Answer("not-run", f"not run: the operation crashed or timed out {STRIKES} times")
-        answer = self._callee.ask(put, self._timeout)
-        self._strikes += answer.outcome in ("crash", "timeout")
-        return answer
+        return next(self.answers([put]))
+
+    def answers(self, questions: Sequence[Question]) -> Iterator[Answer]:
+        """The answers in their order; a worker is told all questions at once, anything else one after the other."""
+        if isinstance(self._callee, Isolated):
+            found = self._callee.answers(questions, self._timeout)
+        else:
+            found = (self._callee.ask(put, self._timeout) for put in questions)
+        for _ in questions:
+            if self._strikes >= STRIKES:
+                yield Answer("not-run", f"not run: the operation crashed or timed out {STRIKES} times")
+                continue
+            answer = next(found)
+            self._strikes += answer.outcome in ("crash", "timeout")
+            yield answer
 
 
 def _judge(
     callee: Callee, operation: Operation, questions: Sequence[Question], declared: Declared, options: Options,
-    progress: Progress,
+    limit: float, progress: Progress, announce: Callable[[], None],
 ) -> tuple[list[Result], Verdict]:
     """Ask all questions of one operation, then have the answers judged together."""
     if not questions:
         note = "no case could be put to it; not covered: " + _uncovered(callee, operation)
         return [], Verdict(operation.name, "error", green=False, notes=(note,))
-    ask = Respondent(callee, options.timeout * PATIENCE.get(callee.description.framework, 1))
-    asked = []
-    # What does not decide comes last: crashes there must not cost cases that do.
-    for done, put in enumerate(sorted(questions, key=lambda put: put.case.level not in GATING)):
-        progress(operation.name, done, len(questions))
-        asked.append((put, ask(put)))
-    progress(operation.name, len(questions), len(questions))
+    ask = Respondent(callee, limit)
+    asked: list[tuple[Question, Answer]] = []
+    progress(operation.name, 0, len(questions))
+    for put, answer in zip(questions, ask.answers(questions), strict=True):
+        asked.append((put, answer))
+        progress(operation.name, len(asked), len(questions))
+    announce()
     results, verdict = diagnose(operation, asked, declared, callee.description.dtype, ask, options.strict)
     notes = [*verdict.notes, *_notes(asked)]
     if missing := _uncovered(callee, operation):
@@ -309,6 +335,8 @@ def refuse_bad_options(options: Options) -> None:
     """BadAdapter before the run rather than in it."""
     if not 0 < options.timeout <= 86_400:
         raise BadAdapter(f"--timeout is {options.timeout}; it must be a number of seconds above 0.")
+    if not 0 < options.memory <= 1_000_000:
+        raise BadAdapter(f"--memory is {options.memory}; it must be a number of gigabytes above 0.")
     if not 0 <= options.examples <= 10_000:
         raise BadAdapter(f"--examples is {options.examples}; it must be between 0 and 10000.")
     if not 0 <= options.seed < 2**63:

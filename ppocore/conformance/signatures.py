@@ -111,14 +111,15 @@ def _bound(function: Any) -> set[str]:
 
 def _signature(operation: Operation, function: Any) -> list[tuple[str, Any, bool]]:
     """Name, kind, and whether it has a default, of each parameter."""
-    forward = _forward(function)
-    schema = getattr(forward, "schema", None)
-    if schema is not None and hasattr(schema, "arguments"):
-        return [(argument.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, bool(argument.has_default_value()))
-                for argument in schema.arguments if argument.name != "self"]
     try:
+        forward = _forward(function)
+        schema = getattr(forward, "schema", None)
+        if schema is not None and hasattr(schema, "arguments"):
+            return [(argument.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, bool(argument.has_default_value()))
+                    for argument in schema.arguments if argument.name != "self"]
         signature = inspect.signature(forward)
-    except (TypeError, ValueError):
+    except Exception:
+        # Not only TypeError and ValueError: objects may run code of their own here.
         raise ValueError(f"{operation.name}: the signature of this {type(function).__name__} cannot be read;"
                          " wrap it in a `def` that names its inputs.") from None
     empty = inspect.Parameter.empty

@@ -1,6 +1,5 @@
 """The process in which an adapter runs: reads questions, calls, answers.
 
-
 Whatever the adapter prints, closes, raises or breaks, the messages travel over descriptors of their own.
 """
 
@@ -10,16 +9,22 @@ import contextlib
 import faulthandler
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
+from ppocore.conformance import adapters, calls, messages, returned
 from ppocore.conformance.adapters import BadAdapter, describe, describe_error, load, missing_package, peek
-from ppocore.conformance.calls import answer
-from ppocore.conformance.frameworks import find
-from ppocore.conformance.messages import GREETING, pack_answer, receive, send, unpack
+from ppocore.conformance.case import Answer
+from ppocore.conformance.frameworks import Framework, find
+from ppocore.conformance.guard import Guard
+from ppocore.conformance.messages import GREETING, MARK, pack_answer, receive, send, unpack
 from ppocore.conformance.operations import OPERATIONS
+
+OURS = (adapters, calls, messages, returned)
+"""Modules of ours that a question passes through, guarded like those of Python."""
 
 
 def main() -> None:
@@ -40,15 +45,32 @@ def main() -> None:
     send(outgoing, reply)
     if "bad" in reply:
         return
-    framework, dtype = find(reply["framework"]), reply["dtype"]
-    framework.prepare(dtype)
+    framework = find(reply["framework"])
+    framework.prepare(reply["dtype"])
+    guard = Guard((sys.modules[__name__], *OURS), framework.remember())
+    threads = threading.active_count()
     while (question := receive(incoming)) is not None:
-        operation = OPERATIONS[question["operation"]]
-        given = {name: unpack(value) for name, value in question["inputs"].items()}
+        os.write(log, MARK)
         with _alarm(question["timeout"], log):
-            found = answer(functions[operation.name], operation, framework, dtype, given)
+            found = _answer(question, functions, framework, reply["dtype"], guard.settle)
+        guard.restore()
         _tidy(log, home)
-        send(outgoing, pack_answer(found))
+        # A thread that is left behind may do anything later: the other side must know whom to suspect.
+        send(outgoing, pack_answer(found) | {"threads": threading.active_count() > threads})
+
+
+def _answer(
+    question: Mapping[str, Any], functions: Mapping[str, Any], framework: Framework, dtype: str,
+    settle: Callable[[], None],
+) -> Answer:
+    """The answer to one question; what cannot even be described is said so."""
+    operation = OPERATIONS[question["operation"]]
+    given = {name: unpack(value) for name, value in question["inputs"].items()}
+    try:
+        return calls.answer(functions[operation.name], operation, framework, dtype, given, settle)
+    except BaseException:
+        settle()
+        return Answer("raised", "it raises what cannot be described")
 
 
 def _own_descriptors() -> tuple[BinaryIO, BinaryIO, int]:
@@ -114,6 +136,8 @@ def _tidy(log: int, home: tuple[int, str]) -> None:
     sys.stdout, sys.stderr = (_text(stream, target) for stream, target in ((sys.stdout, 1), (sys.stderr, 2)))
     with contextlib.suppress(OSError):
         os.chdir(home[1])
+    if getattr(sys.stdin, "closed", True):
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
 
 
 def _text(stream: Any, descriptor: int) -> Any:

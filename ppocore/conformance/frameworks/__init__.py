@@ -1,6 +1,6 @@
 """Handing inputs to a function in its own kind of arrays, and differentiating what it returns.
 
-Each module here has the same three functions (see `Framework`); none is imported before it is asked for.
+Each module here has the same four functions (see `Framework`); none is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ class Framework(Protocol):
 
     def prepare(self, dtype: str) -> None:
         """Set the framework up, once, before the first call."""
+
+    def remember(self) -> Callable[[], None]:
+        """What puts the global settings back to what they are now."""
 
     def call(
         self, function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str

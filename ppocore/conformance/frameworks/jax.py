@@ -18,6 +18,22 @@ def prepare(dtype: str) -> None:
     jax.config.update("jax_enable_x64", dtype == "float64")
 
 
+SETTINGS = ("jax_enable_x64", "jax_disable_jit", "jax_debug_nans", "jax_debug_infs", "jax_default_device",
+            "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
+
+
+def remember() -> Callable[[], None]:
+    """The settings of jax.config that decide what arithmetic gives, or whether it raises."""
+    known = {name: getattr(jax.config, name) for name in SETTINGS if hasattr(jax.config, name)}
+
+    def restore() -> None:
+        for name, value in known.items():
+            if getattr(jax.config, name) != value:
+                jax.config.update(name, value)
+
+    return restore
+
+
 def call(
     function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str
 ) -> tuple[Any, Natives, list[str]]:

@@ -13,6 +13,11 @@ def prepare(dtype: str) -> None:
     """Nothing to set up."""
 
 
+def remember() -> Callable[[], None]:
+    """NumPy's settings are looked after for every framework."""
+    return lambda: None
+
+
 def call(
     function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str
 ) -> tuple[Any, Natives, list[str]]:

@@ -17,6 +17,32 @@ def prepare(dtype: str) -> None:
     """Nothing global: DTYPE is honoured by the tensors themselves."""
 
 
+def remember() -> Callable[[], None]:
+    """Default dtype and device, threads, and the switches of automatic differentiation."""
+    dtype, device, threads = torch.get_default_dtype(), torch.get_default_device(), torch.get_num_threads()
+    gradients, anomalies = torch.is_grad_enabled(), torch.is_anomaly_enabled()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    entered: list[Any] = []
+
+    def restore() -> None:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            # None takes the mode off that a default device is; the CPU needs none.
+            torch.set_default_device(None if device.type == "cpu" else device)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        if torch.is_inference_mode_enabled():
+            # The mode ends when its object does, so keep that.
+            entered.append(torch.inference_mode(False))
+            entered[-1].__enter__()
+        torch.set_grad_enabled(gradients)
+        torch.use_deterministic_algorithms(deterministic)
+        if torch.is_anomaly_enabled() != anomalies:
+            torch.autograd.set_detect_anomaly(anomalies)
+
+    return restore
+
+
 def call(
     function: Callable[..., Any], given: Mapping[str, Any], wanted: Sequence[str], dtype: str
 ) -> tuple[Any, Natives, list[str]]:
@@ -64,10 +90,15 @@ def _numbers(tensor: Any, unused: bool) -> Any:
 
 
 def _tensors(given: Mapping[str, Any], wanted: Sequence[str], dtype: str) -> Natives:
-    natives = {name: fresh(value, dtype, torch.tensor, _laid) for name, value in given.items()}
+    natives = {name: fresh(value, dtype, _tensor, _laid) for name, value in given.items()}
     for name in wanted:
         natives[name].requires_grad_(True)
     return natives
+
+
+def _tensor(array: Any) -> Any:
+    """On the CPU, whatever default device the adapter has set."""
+    return torch.tensor(array, device="cpu")
 
 
 def _laid(tensor: Any, layout: str) -> Any:
@@ -76,7 +107,7 @@ def _laid(tensor: Any, layout: str) -> Any:
         return tensor.permute(*range(tensor.ndim)[::-1]).contiguous().permute(*range(tensor.ndim)[::-1])
     if layout == STRIDED:
         every_other = (slice(None, None, 2),) * tensor.ndim
-        room = torch.zeros([2 * length for length in tensor.shape], dtype=tensor.dtype)
+        room = torch.zeros([2 * length for length in tensor.shape], dtype=tensor.dtype, device="cpu")
         room[every_other] = tensor
         return room[every_other]
     return tensor

@@ -52,36 +52,54 @@ def arithmetic(unit: float, side: int = 0) -> Iterator[None]:
 class Real:
     """A decimal, its slack in units of u, and (if it is being differentiated) where it came from."""
 
-    __slots__ = ("parents", "slack", "value")
+    __slots__ = ("_magnitude", "parents", "slack", "value")
 
     def __init__(
-        self, value: Decimal, slack: float = 0.0, parents: tuple[tuple[Real, Real], ...] | None = None
+        self, value: Decimal, slack: float = 0.0, parents: tuple[tuple[Real, Real], ...] | None = None,
+        size: float | None = None,
     ) -> None:
         self.value = value
         self.slack = slack
         self.parents = parents
+        self._magnitude = size
+
+    @property
+    def size(self) -> float:
+        """Its absolute value as a float, worked out once."""
+        if self._magnitude is None:
+            self._magnitude = abs(float(self.value))
+        return self._magnitude
 
     def __add__(self, other: Any) -> Real:
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = lift(other)
         value = self.value + other.value
-        return Real(value, self.slack + other.slack + _size(value), _sum_parents(self, other, ONE))
+        size = abs(float(value))
+        if self.parents is None and other.parents is None:
+            return Real(value, self.slack + other.slack + size, None, size)
+        return Real(value, self.slack + other.slack + size, _parents((self, ONE), (other, ONE)), size)
 
     def __sub__(self, other: Any) -> Real:
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = lift(other)
         value = self.value - other.value
-        return Real(value, self.slack + other.slack + _size(value), _sum_parents(self, other, MINUS_ONE))
+        size = abs(float(value))
+        if self.parents is None and other.parents is None:
+            return Real(value, self.slack + other.slack + size, None, size)
+        return Real(value, self.slack + other.slack + size, _parents((self, ONE), (other, MINUS_ONE)), size)
 
     def __mul__(self, other: Any) -> Real:
         if isinstance(other, np.ndarray):
             return NotImplemented
         other = lift(other)
         value = self.value * other.value
-        slack = _size(self.value) * other.slack + _size(other.value) * self.slack + _size(value)
-        return Real(value, slack, _parents((self, other), (other, self)))
+        size = abs(float(value))
+        slack = self.size * other.slack + other.size * self.slack + size
+        if self.parents is None and other.parents is None:
+            return Real(value, slack, None, size)
+        return Real(value, slack, _parents((self, other), (other, self)), size)
 
     def __truediv__(self, other: Any) -> Real:
         if isinstance(other, np.ndarray):
@@ -151,8 +169,9 @@ class Real:
     def exp(self) -> Real:
         """e to this, by the correctly rounded decimal function."""
         value = self.value.exp()
-        slack = _size(value) * (self.slack + _size(self.value) + 1)
-        return Real(value, slack, _parents((self, Real(value, slack))))
+        size = abs(float(value))
+        slack = size * (self.slack + self.size + 1)
+        return Real(value, slack, _parents((self, Real(value, slack, None, size))), size)
 
     def log(self) -> Real:
         """Natural logarithm; NaN below zero, minus infinity at zero."""
@@ -194,12 +213,6 @@ def _parents(*links: tuple[Real, Real]) -> tuple[tuple[Real, Real], ...] | None:
     """Keep the links (operand, partial derivative) whose operand is being differentiated."""
     kept = tuple((node, stop(partial)) for node, partial in links if node.parents is not None)
     return kept or None
-
-
-def _sum_parents(a: Real, b: Real, sign: Real) -> tuple[tuple[Real, Real], ...] | None:
-    if a.parents is None and b.parents is None:
-        return None
-    return _parents((a, ONE), (b, sign))
 
 
 def lift(x: Any) -> Real:

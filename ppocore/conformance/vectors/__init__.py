@@ -67,7 +67,7 @@ def _hashes() -> Mapping[str, str]:
     try:
         manifest = json.loads(content)
         found, hashes = manifest["format"], dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedVectors(f"{_place(MANIFEST)}: is not a manifest; install ppocore again.") from None
     if found != FORMAT:
         raise DamagedVectors(f"{_place(MANIFEST)}: has format {found}; this ppocore reads format {FORMAT}.")
