@@ -108,6 +108,11 @@ BEFORE: dict[str, dict[str, Before]] = {
     "self_normalized_estimate": {
         "weights-inverted": _exchange("log_p", "log_q"), "weights-forgotten": _set("log_q", lambda x: x.log_p)},
     "effective_sample_size": {"weights-squared": _set("log_weights", lambda x: x.log_weights * TWO)},
+    "truncated_importance_estimate": {
+        "weights-inverted": _exchange("log_p", "log_q"), "cap-is-one": _set("max_weight", lambda x: ONE)},
+    "per_decision_importance_estimate": {
+        "ratios-inverted": _exchange("log_prob", "old_log_prob"), "mask-ignored": _everywhere("mask", "log_prob"),
+        "undiscounted": _set("gamma", lambda x: ONE)},
     "kl_k1": {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted},
     "kl_k2": {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted},
     "kl_k3": {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted,

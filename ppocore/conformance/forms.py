@@ -129,10 +129,14 @@ def _needs_mask(name: str, inputs: Mapping[str, Any]) -> bool:
     return name == "mask" and np.ndim(inputs.get("log_prob", 0.0)) == 2
 
 
+def _rows_need_mask(operation: Operation, inputs: Mapping[str, Any]) -> bool:
+    return "mask" in operation.options and _needs_mask("mask", inputs)
+
+
 def _determined(operation: Operation, passed: Sequence[str], inputs: Mapping[str, Any]) -> bool:
     """True if the inputs that are not passed cannot change the answer."""
     checks = {
-        "mask": "mask" in passed or not _needs_mask("mask", inputs) and _all_true(inputs.get("mask")),
+        "mask": "mask" in passed or not _rows_need_mask(operation, inputs) and _all_true(inputs.get("mask")),
         "action_mask": "action_mask" in passed or _all_true(inputs.get("action_mask")),
         "dual_clip": "dual_clip" in passed or inputs.get("dual_clip") is None,
         "ends": ENDS not in operation.groups or _ends_determined(passed, inputs),

@@ -67,6 +67,12 @@ TABLE = (
               "sum(w f) / sum(w), w = exp(log_p - log_q)", "(n,) -> scalar"),
     Operation("effective_sample_size", ("log_weights",), ("ess",),
               "(sum w)^2 / sum w^2, w = exp(log_weights): a count", "(n,) -> scalar"),
+    Operation("truncated_importance_estimate", ("fx", "log_p", "log_q", "max_weight"), ("estimate",),
+              "mean(min(w, max_weight) f), w = exp(log_p - log_q)", "(n,) -> scalar"),
+    Operation("per_decision_importance_estimate", ("log_prob", "old_log_prob", "rewards", "mask", "gamma"),
+              ("estimate",),
+              "mean over rows of sum_k gamma^k r_k exp(d_0 + ... + d_k) over the valid steps,"
+              " d = log_prob - old_log_prob", TOKENS),
     Operation("kl_k1", ("log_prob", "old_log_prob"), ("kl",), "mean(-d), d = log_prob - old_log_prob",
               FLAT, options=("mask",)),
     Operation("kl_k2", ("log_prob", "old_log_prob"), ("kl",), "mean(d^2 / 2)", FLAT, options=("mask",)),

@@ -66,6 +66,16 @@ def effective_sample_size(log_weights: Array) -> Any:
     return ppocore.effective_sample_size(log_weights)
 
 
+def truncated_importance_estimate(fx: Array, log_p: Array, log_q: Array, max_weight: float) -> Any:
+    return ppocore.truncated_importance_estimate(fx, log_p, log_q, max_weight=max_weight).estimate
+
+
+def per_decision_importance_estimate(
+    log_prob: Array, old_log_prob: Array, rewards: Array, mask: Array, gamma: float
+) -> Any:
+    return ppocore.per_decision_importance_estimate(rewards, log_prob, old_log_prob, mask, gamma=gamma).estimate
+
+
 def kl_k1(log_prob: Array, old_log_prob: Array, mask: Array | None = None) -> Any:
     return ppocore.kl_k1(log_prob, old_log_prob, mask=mask).kl
 

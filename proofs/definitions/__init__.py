@@ -33,6 +33,12 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "importance_estimate": (imp.importance_estimate, imp.importance_estimate_of_probabilities),
     "self_normalized_estimate": (imp.self_normalized_estimate, imp.self_normalized_estimate_by_softmax),
     "effective_sample_size": (imp.effective_sample_size, imp.effective_sample_size_by_normalized),
+    "truncated_importance_estimate": (
+        imp.truncated_importance_estimate, imp.truncated_importance_estimate_by_excess
+    ),
+    "per_decision_importance_estimate": (
+        imp.per_decision_importance_estimate, imp.per_decision_importance_estimate_by_prefixes
+    ),
     "kl_k1": (div.kl_k1, div.kl_k1_of_ratio),
     "kl_k2": (div.kl_k2, div.kl_k2_of_ratio),
     "kl_k3": (div.kl_k3, div.kl_k3_of_ratio),
@@ -61,12 +67,6 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "adam_step": (optimizers.adam_step, optimizers.adam_step_by_rate),
     "running_moments": (optimizers.running_moments, optimizers.running_moments_by_sums),
     # Public functions of ppocore beyond the table of operations.
-    "truncated_importance_estimate": (
-        imp.truncated_importance_estimate, imp.truncated_importance_estimate_by_excess
-    ),
-    "per_decision_importance_estimate": (
-        imp.per_decision_importance_estimate, imp.per_decision_importance_estimate_by_prefixes
-    ),
     "gaussian_weight_second_moment": (
         imp.gaussian_weight_second_moment, imp.gaussian_weight_second_moment_by_integral
     ),

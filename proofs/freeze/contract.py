@@ -29,6 +29,8 @@ OPERATIONS = {
     "importance_estimate": Row(("estimate",), "S4"),
     "self_normalized_estimate": Row(("estimate",), "S5; Owen, Monte Carlo, section 9.2"),
     "effective_sample_size": Row(("ess",), "S5, S11; Kong, 1992"),
+    "truncated_importance_estimate": Row(("estimate",), "S5; Ionides, Truncated Importance Sampling, JCGS 17, 2008"),
+    "per_decision_importance_estimate": Row(("estimate",), "S5, S7; Precup, Sutton and Singh, ICML 2000, section 4"),
     "kl_k1": Row(("kl",), "S12; Schulman, Approximating KL divergence, 2020"),
     "kl_k2": Row(("kl",), "S12; Schulman, Approximating KL divergence, 2020"),
     "kl_k3": Row(("kl",), "S12; Schulman, Approximating KL divergence, 2020"),

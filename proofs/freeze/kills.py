@@ -106,6 +106,23 @@ KILLS: dict[str, dict[str, str]] = {
         "offset-thousand": "unshifted-exponent",
         "offset-minus-thousand": "unshifted-exponent epsilon-in-denominator",
     },
+    "truncated_importance_estimate": {
+        "three-samples": "not-truncated cap-is-one log-weights-as-weights",
+        "below-the-cap": "maximum-for-minimum cut-after-normalising weights-forgotten",
+        "above-the-cap": "large-weights-dropped cap-is-root-n",
+        "one-sample": "mean-over-kept-samples self-normalized",
+        "cap-below-one": "product-truncated sum-for-mean",
+        "offset-thousand": "log-weight-truncated product-of-means quotient-of-exponentials",
+        "offset-minus-thousand": "cut-from-below-as-well weights-inverted",
+    },
+    "per_decision_importance_estimate": {
+        "every-step-counts": "per-step-ratios geometric-mean discounts-the-first-reward row-means",
+        "holes": "whole-trajectory-weight log-ratios-as-weights masked-steps-take-time masked-ratios-in-the-product",
+        "padded-right": "product-one-step-short ratios-inverted masked-rewards-counted mask-ignored",
+        "undiscounted": "product-of-later-steps product-across-trajectories sum-over-rows",
+        "one-step": "traces-cut-at-one weights-forgotten weighted-per-step",
+        "minus-eight-hundred": "product-down-the-batch undiscounted mean-over-steps",
+    },
     "kl_k1": {
         "both-signs": "sum-for-mean mean-missing epsilon-in-logarithm absolute-value in-bits halved",
         "one-sample": "sign-flipped minus-mean-ratio",

@@ -72,6 +72,17 @@ def effective_sample_size(log_weights):
     return jnp.square(w.sum()) / jnp.square(w).sum()
 
 
+def truncated_importance_estimate(fx, log_p, log_q, max_weight):
+    return jnp.mean(jnp.minimum(jnp.exp(log_p - log_q), max_weight) * fx)
+
+
+def per_decision_importance_estimate(log_prob, old_log_prob, rewards, mask, gamma):
+    weights = jnp.exp(jnp.cumsum(jnp.where(mask, log_prob - old_log_prob, 0.0), axis=1))
+    steps = jnp.cumsum(mask, axis=1) - 1
+    gains = jnp.where(mask, gamma ** jnp.maximum(steps, 0) * weights * rewards, 0.0)
+    return gains.sum(axis=1).mean()
+
+
 def _mean(x, mask):
     if mask is None:
         return x.mean()

@@ -70,6 +70,17 @@ def effective_sample_size(log_weights):
     return w.sum() ** 2 / (w**2).sum()
 
 
+def truncated_importance_estimate(fx, log_p, log_q, max_weight):
+    return np.mean(np.minimum(np.exp(log_p - log_q), max_weight) * fx)
+
+
+def per_decision_importance_estimate(log_prob, old_log_prob, rewards, mask, gamma):
+    d = np.where(mask, log_prob - old_log_prob, 0.0)
+    steps_before = np.cumsum(mask, axis=1) - mask
+    gains = gamma**steps_before * np.exp(np.cumsum(d, axis=1)) * np.where(mask, rewards, 0.0)
+    return gains.sum(axis=1).mean()
+
+
 def _mean(x, mask):
     return x.mean() if mask is None else x[mask].mean()
 

@@ -69,6 +69,17 @@ def effective_sample_size(log_weights):
     return 1 / (w**2).sum()
 
 
+def truncated_importance_estimate(fx, log_p, log_q, max_weight):
+    return ((log_p - log_q).exp().clamp(max=max_weight) * fx).mean()
+
+
+def per_decision_importance_estimate(log_prob, old_log_prob, rewards, mask, gamma):
+    ratios = torch.exp(log_prob - old_log_prob).masked_fill(~mask, 1.0)
+    discounts = gamma ** (mask.cumsum(dim=1) - 1).clamp(min=0).to(rewards.dtype)
+    weights = ratios.cumprod(dim=1)
+    return (discounts * weights * rewards.masked_fill(~mask, 0.0)).sum(dim=1).mean()
+
+
 def _mean(x, mask):
     return x.mean() if mask is None else x[mask].mean()
 

@@ -5,7 +5,8 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation", "torch_gradients")
+FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "distributions", "reductions", "optimisation",
+            "torch_gradients")
 
 
 @dataclasses.dataclass(frozen=True)
