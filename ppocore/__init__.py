@@ -67,6 +67,7 @@ _ROOMS = {
         "ppo_loss",
         "surrogate_loss",
     ),
+    "off_policy": ("VTrace", "vtrace"),
     "optimizers": (
         "AdamStep",
         "ClippedGradients",
@@ -163,6 +164,8 @@ if TYPE_CHECKING:
     from ppocore.losses import clip_loss as clip_loss
     from ppocore.losses import ppo_loss as ppo_loss
     from ppocore.losses import surrogate_loss as surrogate_loss
+    from ppocore.off_policy import VTrace as VTrace
+    from ppocore.off_policy import vtrace as vtrace
     from ppocore.optimizers import AdamStep as AdamStep
     from ppocore.optimizers import ClippedGradients as ClippedGradients
     from ppocore.optimizers import Moments as Moments

@@ -98,6 +98,12 @@ BEFORE: dict[str, dict[str, Before]] = {
         "gamma-on-the-reward": _set("rewards", lambda x: x.rewards * x.gamma)},
     "discounted_returns": _SUCCESSOR | {
         "undiscounted": _set("gamma", lambda x: ONE), "ends-ignored": _no_ends},
+    "vtrace": {
+        "no-lambda": _set("gae_lambda", lambda x: ONE), "ratios-inverted": _exchange("log_prob", "old_log_prob"),
+        "clips-exchanged": _exchange("rho_clip", "c_clip"),
+        "c-clipped-with-rho-clip": _set("c_clip", lambda x: x.rho_clip),
+        "rho-clip-fixed-at-one": _set("rho_clip", lambda x: ONE),
+        "no-bootstrap-at-the-end": _SUCCESSOR["no-bootstrap-at-the-end"]},
     "token_gae": {
         "mask-ignored": _everywhere("mask", "rewards"), "no-lambda": _set("gae_lambda", lambda x: ONE),
         "one-step-only": _set("gae_lambda", lambda x: ZERO)},

@@ -42,6 +42,14 @@ def discounted_returns(
     return ppocore.discounted_returns(rewards, next_values, terminated, truncated, gamma=gamma)
 
 
+def vtrace(
+    log_prob: Array, old_log_prob: Array, rewards: Array, values: Array, next_values: Array, terminated: Array,
+    truncated: Array, gamma: float, gae_lambda: float, rho_clip: float, c_clip: float,
+) -> Any:
+    return ppocore.vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma=gamma,
+                          gae_lambda=gae_lambda, rho_clip=rho_clip, c_clip=c_clip)
+
+
 def token_gae(rewards: Array, values: Array, mask: Array, gamma: float, gae_lambda: float) -> Any:
     return ppocore.token_gae(rewards, values, mask, gamma=gamma, gae_lambda=gae_lambda).advantages
 

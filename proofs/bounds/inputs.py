@@ -69,6 +69,12 @@ def _gae(draw: Draw, kind: int) -> Made:
     return {**_td_errors(draw, kind), "gae_lambda": (0.95, 0.2, 1.0)[kind // 3 % 3]}
 
 
+def _vtrace(draw: Draw, kind: int) -> Made:
+    new, old = _log_probs(draw, kind, (T, 2))
+    return {"log_prob": new, "old_log_prob": old, **_gae(draw, kind), "rho_clip": (1.0, 2.5)[kind % 2],
+            "c_clip": (1.0, 0.7)[kind // 2 % 2]}
+
+
 def _token_gae(draw: Draw, kind: int) -> Made:
     return {"rewards": _spread(draw, kind, (B, L)), "values": _spread(draw, kind // 2, (B, L)),
             "mask": _mask(draw, (B, L)), "gamma": (1.0, 0.99)[kind % 2], "gae_lambda": (0.95, 0.7)[kind // 2 % 2]}
@@ -278,6 +284,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "truncated_importance_estimate": _truncated,
     "update_moments": _update,
     "value_loss": _value_loss,
+    "vtrace": _vtrace,
 }
 
 

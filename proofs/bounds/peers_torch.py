@@ -48,6 +48,21 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
     return {"advantages": advantages, "returns": advantages + values}
 
 
+def vtrace(
+    log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip, c_clip
+):
+    ratios = torch.exp(log_prob - old_log_prob)
+    rho, trace = ratios.clamp(max=rho_clip), gae_lambda * ratios.clamp(max=c_clip)
+    after = torch.where(terminated, 0.0, next_values)
+    delta, last, corrections = rho * (rewards + gamma * after - values), torch.zeros_like(rewards[0]), []
+    for t in reversed(range(len(rewards))):
+        last = delta[t] + gamma * trace[t] * torch.where(terminated[t] | truncated[t], 0.0, last)
+        corrections.append(last)
+    returns = values + torch.stack(corrections[::-1])
+    ahead = torch.where(terminated | truncated, after, torch.cat([returns[1:], after[-1:]]))
+    return {"returns": returns, "advantages": rho * (rewards + gamma * ahead - values)}
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     advantages = torch.zeros_like(rewards)
     for b in range(len(rewards)):

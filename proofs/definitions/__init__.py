@@ -18,7 +18,7 @@ from proofs.definitions import distributions as dist
 from proofs.definitions import divergences as div
 from proofs.definitions import expectations as expect
 from proofs.definitions import importance as imp
-from proofs.definitions import losses, optimizers
+from proofs.definitions import losses, off_policy, optimizers
 from proofs.definitions import reductions as red
 
 Definition = Callable[..., dict[str, Any]]
@@ -27,6 +27,7 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "td_errors": (adv.td_errors, adv.td_errors_as_one_step),
     "gae": (adv.gae, adv.gae_by_products, adv.gae_by_mixture, adv.gae_by_elimination),
     "discounted_returns": (adv.discounted_returns, adv.discounted_returns_by_elimination),
+    "vtrace": (off_policy.vtrace, off_policy.vtrace_by_elimination),
     "token_gae": (adv.token_gae, adv.token_gae_compressed),
     "normalize_advantages": (adv.normalize_advantages, adv.normalize_advantages_by_pairs),
     "ratio": (imp.ratio, imp.ratio_of_probabilities),

@@ -23,6 +23,7 @@ OPERATIONS = {
     "td_errors": Row(("td_errors",), "S0; Schulman et al., arXiv:1506.02438, eq. 9"),
     "gae": Row(("advantages", "returns"), "S0; Schulman et al., arXiv:1506.02438, eq. 16"),
     "discounted_returns": Row(("returns",), "S0; Pardo et al., arXiv:1712.00378, for time limits"),
+    "vtrace": Row(("returns", "advantages"), "S5; Espeholt et al., arXiv:1802.01561, eq. 1 and section 4.2"),
     "token_gae": Row(("advantages",), "S0; Schulman et al., arXiv:1506.02438, eq. 16, over the valid tokens"),
     "normalize_advantages": Row(("advantages",), "S0; Engstrom et al., arXiv:2005.12729"),
     "ratio": Row(("ratio",), "S7; Schulman et al., arXiv:1707.06347, section 3"),

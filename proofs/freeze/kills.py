@@ -45,6 +45,24 @@ KILLS: dict[str, dict[str, str]] = {
         "more-environments-than-steps": "wrong-time-axis axes-flattened time-reversed",
         "long-decay": "undiscounted discounts-the-first-reward bootstrap-not-discounted",
     },
+    "vtrace": {
+        "nothing-ends": "rho-not-clipped ratios-inverted lambda-on-rho wrong-time-axis advantage-weight-at-one",
+        "terminated-midway": (
+            "c-not-clipped log-ratios-as-weights delta-not-weighed done-read-one-step-late advantage-from-values"),
+        "truncated-midway": (
+            "not-clipped log-ratios-clipped no-gamma-in-recursion time-reversed advantage-is-the-correction "
+            "advantage-reads-the-next-episode"),
+        "terminated-then-truncated": (
+            "clips-exchanged weights-forgotten trace-of-the-next-step corrections-returned advantage-of-the-target"),
+        "both-flags-at-once": (
+            "c-clipped-with-rho-clip c-is-lambda one-step-only values-added-twice advantage-mixes-target-and-value "
+            "axis-of-one-lost"),
+        "ends-with-the-rollout": (
+            "clips-fixed-at-one cumulative-ratios terminal-state-bootstrapped advantage-not-weighed"),
+        "more-environments-than-steps": (
+            "rho-clip-fixed-at-one rho-squared recursion-never-cut advantage-weight-not-clipped"),
+        "long-decay": "floor-for-cap no-lambda no-bootstrap-at-the-end advantage-weighed-by-c",
+    },
     "token_gae": {
         "every-token-counts": (
             "one-step-only values-one-position-early returns-in-place-of-advantages immediate-reward-only "

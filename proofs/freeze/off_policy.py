@@ -1,8 +1,9 @@
-"""Inputs of truncated and per-decision importance sampling."""
+"""Inputs of V-trace, and of truncated and per-decision importance sampling."""
 
 from __future__ import annotations
 
 from proofs.freeze.design import Design
+from proofs.freeze.rollouts import ROLLOUTS
 
 TRUE, FALSE = True, False
 
@@ -57,4 +58,27 @@ PER_DECISION = (
                  [[1.0, -2.0, 4.0]], [[TRUE] * 3]),
 )
 
-DESIGNS = {"truncated_importance_estimate": TRUNCATED, "per_decision_importance_estimate": PER_DECISION}
+# Log-ratios from e^-2 to e^2, none of them a clip; rows are taken from here in turn.
+MOVES = (0.5, -0.75, 0.125, 1.25, -0.25, -1.5, 2.0, 0.375, -0.5, 0.875)
+BEFORE = (-1.5, -0.5, -2.0, -2.25, -0.75, -1.0, -3.5, -1.25)
+
+
+def weighed(design: Design, gae_lambda: float = 0.5, rho_clip: float = 1.25, c_clip: float = 0.75) -> Design:
+    """A rollout of GAE with log-probabilities and two clips."""
+    steps, width = len(design.inputs["rewards"]), len(design.inputs["rewards"][0])
+    places = [[t * width + n for n in range(width)] for t in range(steps)]
+    old = [[BEFORE[k % len(BEFORE)] for k in row] for row in places]
+    new = [[BEFORE[k % len(BEFORE)] + MOVES[k % len(MOVES)] for k in row] for row in places]
+    more = {"log_prob": new, "old_log_prob": old, "gae_lambda": gae_lambda, "rho_clip": rho_clip, "c_clip": c_clip}
+    return Design(design.name, design.says, {**design.inputs, **more})
+
+
+WEIGHED = tuple(weighed(design, *clips) for design, clips in zip(ROLLOUTS, (
+    (0.75, 1.25, 0.75), (0.5, 1.5, 0.875), (0.5, 0.75, 1.25), (0.75, 1.25, 0.75), (0.5, 2.0, 0.5), (0.75, 1.25, 0.75),
+    (1.0, 0.875, 1.5), (0.9375, 1.0, 1.0)), strict=True))
+
+DESIGNS = {
+    "vtrace": WEIGHED,
+    "truncated_importance_estimate": TRUNCATED,
+    "per_decision_importance_estimate": PER_DECISION,
+}

@@ -35,6 +35,24 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return jax.lax.scan(backwards, next_values[-1], rows, reverse=True)[1]
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip,
+           c_clip):
+    ratios = jnp.exp(log_prob - old_log_prob)
+    rho, c = jnp.minimum(rho_clip, ratios), gae_lambda * jnp.minimum(c_clip, ratios)
+    delta = rho * td_errors(rewards, values, next_values, terminated, truncated, gamma)
+    done = jnp.logical_or(terminated, truncated).at[-1].set(True)
+
+    def backwards(carry, row):
+        delta_t, c_t, done_t = row
+        carry = delta_t + gamma * c_t * jnp.where(done_t, 0.0, carry)
+        return carry, carry
+
+    _, corrections = jax.lax.scan(backwards, jnp.zeros_like(rewards[0]), (delta, c, done), reverse=True)
+    returns = values + corrections
+    ahead = jnp.where(done, jnp.where(terminated, 0.0, next_values), jnp.roll(returns, -1, axis=0))
+    return {"returns": returns, "advantages": rho * (rewards + gamma * ahead - values)}
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     def backwards(state, column):
         carry, next_value = state

@@ -34,6 +34,23 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return returns
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip,
+           c_clip):
+    ratios = np.exp(log_prob - old_log_prob)
+    rho, c = np.minimum(ratios, rho_clip), gae_lambda * np.minimum(ratios, c_clip)
+    delta = rho * (rewards + gamma * np.where(terminated, 0.0, next_values) - values)
+    done = terminated | truncated
+    correction = np.zeros_like(rewards[0])
+    returns, advantages = np.zeros_like(rewards), np.zeros_like(rewards)
+    ahead = next_values[-1]
+    for t in reversed(range(len(rewards))):
+        ahead = np.where(terminated[t], 0.0, np.where(truncated[t], next_values[t], ahead))
+        advantages[t] = rho[t] * (rewards[t] + gamma * ahead - values[t])
+        correction = delta[t] + gamma * c[t] * np.where(done[t], 0.0, correction)
+        returns[t] = ahead = values[t] + correction
+    return returns, advantages
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     advantages = np.zeros_like(rewards)
     carry = np.zeros_like(rewards[:, 0])

@@ -34,6 +34,24 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return torch.stack(out)
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip,
+           c_clip):
+    ratios = (log_prob - old_log_prob).exp()
+    rho, c = ratios.clamp(max=rho_clip), gae_lambda * ratios.clamp(max=c_clip)
+    after = next_values.masked_fill(terminated, 0.0)
+    delta = rho * (rewards + gamma * after - values)
+    alive = (~(terminated | truncated)).to(rewards.dtype)
+    corrections = torch.zeros_like(rewards)
+    last = torch.zeros_like(rewards[0])
+    for t in reversed(range(rewards.shape[0])):
+        corrections[t] = last = delta[t] + gamma * c[t] * alive[t] * last
+    returns = values + corrections
+    goes_on = ~(terminated | truncated)
+    goes_on[-1] = False
+    ahead = torch.where(goes_on, torch.cat([returns[1:], after[-1:]]), after)
+    return returns, rho * (rewards + gamma * ahead - values)
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     batch, length = rewards.shape
     carry = rewards.new_zeros(batch)

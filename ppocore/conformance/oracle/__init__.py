@@ -14,7 +14,7 @@ DEFINITIONS: dict[str, Formula] = {
     formula.__name__: formula
     for formula in (
         advantages.td_errors, advantages.gae, advantages.discounted_returns, advantages.token_gae,
-        advantages.normalize_advantages,
+        advantages.normalize_advantages, off_policy.vtrace,
         probability.ratio, probability.importance_estimate, probability.self_normalized_estimate,
         probability.effective_sample_size, probability.kl_k1, probability.kl_k2, probability.kl_k3,
         off_policy.truncated_importance_estimate, off_policy.per_decision_importance_estimate,
