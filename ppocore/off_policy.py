@@ -121,8 +121,9 @@ def vtrace(
     rho, trace, returns, advantages = (np.empty((len(r), r.size // len(r))) for _ in range(4))
     _clip_loop((new - old).ravel(), most, rho.ravel())
     _clip_loop((new - old).ravel(), longest, trace.ravel())
-    columns = [array.reshape(rho.shape) for array in (r, v, after, ended, cut)]
-    _trace_loop(*columns, rho, decay * trace, discount, returns, advantages)
+    flat = rho.shape
+    _trace_loop(r.reshape(flat), v.reshape(flat), after.reshape(flat), ended.reshape(flat), cut.reshape(flat), rho,
+                decay * trace, discount, returns, advantages)
     return VTrace(door.out(returns.reshape(r.shape)), door.out(advantages.reshape(r.shape)))
 
 

@@ -85,6 +85,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "gaussian_entropy": GAUSS,
     "squashed_gaussian_log_prob": GAUSS | {"actions": _grid((0, 0.5), (-0.5, 0.25))},
     "squashed_gaussian_entropy": GAUSS,
+    "policy_gradient_loss": {"log_prob": _grid((1, NAN), (-1, 0)), "advantages": _grid((1, NAN), (-1, 0)),
+                             "mask": MASK, "reduction": "mean"},
+    "huber_value_loss": {"values": _row(1, 2), "returns": _row(1, 3), "delta": 0.5, "reduction": "sum"},
     "surrogate_loss": {name: _grid((1, NAN), (-1, 0)) for name in POLICY} | {"mask": MASK,
     "reduction": "mean"},
     "clip_loss": {name: _grid((1, NAN), (-1, 0)) for name in POLICY}
@@ -125,6 +128,7 @@ OUTSIDE: dict[str, tuple[Any, ...]] = {
     "target_kl": (0.0, -0.5, NAN, np.inf, None),
     "max_norm": (0.0, -1.0, NAN, np.inf, None),
     "max_weight": (0.0, -1.0, NAN, np.inf, None),
+    "delta": (0.0, -0.5, NAN, np.inf, None, "1", True),
     "rho_clip": (0.0, -1.0, NAN, np.inf, None, "1", True),
     "c_clip": (-1.0, NAN, np.inf, None, "1", True),
     "step": (0, -1, 1.5, True, None, "1"),

@@ -12,7 +12,8 @@ from ppocore.conformance.operations import OPERATIONS
 
 ROLLOUT = ("td_errors", "gae", "discounted_returns", "vtrace")
 RATIOS = ("ratio", "kl_k1", "kl_k2", "kl_k3", "surrogate_loss", "clip_loss", "kl_penalty_loss", "ppo_loss")
-LOSSES = ("surrogate_loss", "clip_loss", "kl_penalty_loss", "value_loss", "clipped_value_loss", "ppo_loss")
+LOSSES = ("policy_gradient_loss", "surrogate_loss", "clip_loss", "kl_penalty_loss", "value_loss", "clipped_value_loss",
+          "huber_value_loss", "ppo_loss")
 NUMBER = r"[0-9.]+(?:e[-+]?[0-9]+)?"
 
 

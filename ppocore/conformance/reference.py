@@ -128,6 +128,10 @@ def squashed_gaussian_log_prob(mean: Array, log_std: Array, actions: Array) -> A
     return ppocore.squashed_gaussian_log_prob(mean, log_std, actions).log_prob
 
 
+def policy_gradient_loss(log_prob: Array, advantages: Array, mask: Array | None = None) -> Any:
+    return ppocore.policy_gradient_loss(log_prob, advantages, mask=mask)
+
+
 def surrogate_loss(log_prob: Array, old_log_prob: Array, advantages: Array, mask: Array | None = None) -> Any:
     return ppocore.surrogate_loss(log_prob, old_log_prob, advantages, mask=mask)
 
@@ -156,6 +160,10 @@ def clipped_value_loss(
     values: Array, returns: Array, old_values: Array, value_clip_eps: float, mask: Array | None = None
 ) -> Any:
     return ppocore.clipped_value_loss(values, returns, old_values, value_clip_eps=value_clip_eps, mask=mask)
+
+
+def huber_value_loss(values: Array, returns: Array, delta: float, mask: Array | None = None) -> Any:
+    return ppocore.huber_value_loss(values, returns, delta=delta, mask=mask)
 
 
 def ppo_loss(

@@ -222,6 +222,15 @@ def ppo_loss(
     return {"loss": loss, "clip_loss": policy, "value_loss": value, "entropy": bonus}
 
 
+def policy_gradient_loss(log_prob, advantages, mask, reduction):
+    return {"loss": -_reduced(log_prob * advantages, mask, reduction)}
+
+
+def huber_value_loss(values, returns, delta, mask, reduction):
+    e = jnp.abs(values - returns)
+    return {"loss": _reduced(jnp.where(e <= delta, 0.5 * e**2, delta * (e - 0.5 * delta)), mask, reduction)}
+
+
 def value_loss(values, returns, mask, reduction):
     return {"loss": _reduced((values - returns) ** 2, mask, reduction)}
 

@@ -208,6 +208,15 @@ def ppo_loss(
     return {"loss": loss, "clip_loss": policy, "value_loss": value, "entropy": bonus}
 
 
+def policy_gradient_loss(log_prob, advantages, mask, reduction):
+    return {"loss": -_reduced(log_prob * advantages, mask, reduction)}
+
+
+def huber_value_loss(values, returns, delta, mask, reduction):
+    terms = torch.nn.functional.huber_loss(values, returns, reduction="none", delta=delta)
+    return {"loss": _reduced(terms, mask, reduction)}
+
+
 def value_loss(values, returns, mask, reduction):
     return {"loss": _reduced((values - returns) ** 2, mask, reduction)}
 

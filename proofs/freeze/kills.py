@@ -257,6 +257,34 @@ KILLS: dict[str, dict[str, str]] = {
         "near-zero": "squashed-twice-in-jacobian",
         "narrow": "epsilon-added-to-std gaussian-at-action not-squashed mean-squashed",
     },
+    "policy_gradient_loss": {
+        "positive-advantages": "probability-for-log-probability advantages-added-up averaged-twice",
+        "negative-advantages": "ratio-for-log-probability advantages-shifted last-sample-alone",
+        "both-signs": "advantages-forgotten in-bits first-sample-alone",
+        "one-sample": "advantages-normalised halved mean-missing",
+        "minus-eight-hundred": "advantages-without-sign detached",
+        "far": "negative-advantages-dropped loss-negated",
+        "masked": (
+            "advantages-centred gradient-negated gradient-at-masked-slots mask-ignored masked-slots-in-the-sum "
+            "mask-inverted mask-of-the-previous-slot mask-of-the-next-slot last-valid-slot-dropped "
+            "mask-read-as-a-length holes-in-the-mask-filled"),
+        "masked-rows": (
+            "every-pair-averaged gradient-not-averaged mean-of-row-means mean-of-column-means "
+            "divided-by-the-padded-length"),
+    },
+    "huber_value_loss": {
+        "both-pieces": "smooth-l1 doubled gradient-not-clipped gradient-negated",
+        "wide": "delta-ignored halved gradient-zero-far gradient-not-averaged",
+        "one-value": "never-linear offset-missing-far log-cosh mean-missing",
+        "all-near": "squared-error gradient-doubled mean-before-the-error averaged-twice",
+        "all-far": "absolute-error offset-not-halved every-pair-averaged last-sample-alone",
+        "exactly-delta": "half-missing-near pseudo-huber returns-shifted first-sample-alone",
+        "masked": "never-quadratic slope-one-far detached mask-read-as-a-length holes-in-the-mask-filled",
+        "masked-tail": (
+            "pieces-exchanged error-clipped loss-negated gradient-at-masked-slots mask-ignored "
+            "masked-slots-in-the-sum mask-inverted mask-of-the-previous-slot mask-of-the-next-slot "
+            "last-valid-slot-dropped"),
+    },
     "surrogate_loss": {
         "positive-advantages": (
             "ratio-inverted exp-missing probability-difference old-policy-ignored log-prob-for-ratio "

@@ -163,6 +163,10 @@ def squashed_gaussian_log_prob(mean, log_std, actions):
     return (log_normal - jnp.log(1 - actions**2)).sum(axis=-1)
 
 
+def policy_gradient_loss(log_prob, advantages, mask=None):
+    return -_mean(log_prob * advantages, mask)
+
+
 def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
     if mask is not None:
         log_prob = jnp.where(mask, log_prob, 0.0)
@@ -196,6 +200,12 @@ def value_loss(values, returns, mask=None):
 def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
     held = old_values + jnp.clip(values - old_values, -value_clip_eps, value_clip_eps)
     return _mean(jnp.maximum(jnp.square(values - returns), jnp.square(held - returns)), mask)
+
+
+def huber_value_loss(values, returns, delta, mask=None):
+    error = values - returns
+    near = jnp.minimum(jnp.abs(error), delta)
+    return _mean(0.5 * near**2 + delta * (jnp.abs(error) - near), mask)
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):

@@ -167,6 +167,12 @@ def squashed_gaussian_log_prob(mean, log_std, actions):
     return (log_normal - np.log(1 - actions**2)).sum(axis=-1)
 
 
+def policy_gradient_loss(log_prob, advantages, mask=None):
+    if mask is None:
+        return -np.mean(log_prob * advantages), -advantages / advantages.size
+    return -np.mean((log_prob * advantages)[mask]), np.where(mask, -advantages, 0.0) / mask.sum()
+
+
 def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
     r = np.exp(log_prob - old_log_prob)
     each = -r * advantages
@@ -222,6 +228,16 @@ def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
     if mask is None:
         return each.mean(), gradient / gradient.size
     return each[mask].mean(), np.where(mask, gradient / mask.sum(), 0.0)
+
+
+def huber_value_loss(values, returns, delta, mask=None):
+    error = values - returns
+    size = np.abs(error)
+    terms = np.where(size <= delta, 0.5 * error**2, delta * (size - 0.5 * delta))
+    slope = np.clip(error, -delta, delta)
+    if mask is None:
+        return terms.mean(), slope / slope.size
+    return terms[mask].mean(), np.where(mask, slope, 0.0) / mask.sum()
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):

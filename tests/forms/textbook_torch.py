@@ -165,6 +165,10 @@ def squashed_gaussian_log_prob(mean, log_std, actions):
     return (log_normal - torch.log(1 - actions**2)).sum(-1)
 
 
+def policy_gradient_loss(log_prob, advantages, mask=None):
+    return _mean(-log_prob * advantages, mask)
+
+
 def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
     return -_mean((log_prob - old_log_prob).exp() * advantages, mask)
 
@@ -195,6 +199,12 @@ def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
     unclipped = (values - returns) ** 2
     clipped = (old_values + torch.clamp(values - old_values, -value_clip_eps, value_clip_eps) - returns) ** 2
     return _mean(torch.max(unclipped, clipped), mask)
+
+
+def huber_value_loss(values, returns, delta, mask=None):
+    if mask is not None:
+        values, returns = values[mask], returns[mask]
+    return F.huber_loss(values, returns, delta=delta)
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):

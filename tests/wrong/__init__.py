@@ -5,7 +5,7 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "distributions", "reductions", "optimisation",
+FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "plain_losses", "distributions", "reductions", "optimisation",
             "torch_gradients")
 
 

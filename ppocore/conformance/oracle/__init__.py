@@ -22,6 +22,7 @@ DEFINITIONS: dict[str, Formula] = {
         probability.categorical_log_prob, probability.categorical_entropy, probability.gaussian_log_prob,
         probability.gaussian_entropy, probability.squashed_gaussian_log_prob,
         losses.surrogate_loss, losses.clip_loss, losses.kl_penalty_loss, losses.value_loss,
+        losses.policy_gradient_loss, losses.huber_value_loss,
         losses.clipped_value_loss, losses.ppo_loss,
         statistics.masked_mean, statistics.sequence_mean, statistics.sequence_sum_mean,
         statistics.clip_fraction, statistics.explained_variance, statistics.clip_grad_norm,
