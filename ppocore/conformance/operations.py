@@ -54,13 +54,13 @@ TABLE = (
     Operation("discounted_returns", ("rewards", "gamma"), ("returns",),
               "G_t = r_t + gamma (0 if terminated; next_values_t if truncated or t = T-1; else G_{t+1})",
               "(T, N); last_values, last_dones (N,) -> (T, N)", (SUCCESSOR, ENDS)),
-    Operation("vtrace", ("log_prob", "old_log_prob", "rewards", "values", "gamma", "gae_lambda", "rho_clip",
-                         "c_clip"), ("returns", "advantages"),
+    Operation("vtrace", ("log_prob", "old_log_prob", "rewards", "values", "gamma", "rho_clip", "c_clip"),
+              ("returns", "advantages"),
               "delta_t = rho_t (r_t + gamma V'_t - v_t);  x_t = delta_t + gamma c_t (0 if terminated, truncated or"
               " t = T-1, else x_{t+1});  returns = v + x;  advantages_t = rho_t (r_t + gamma v'_{t+1} - v_t);"
               "  rho = min(rho_clip, e^d), c = gae_lambda min(c_clip, e^d), d = log_prob - old_log_prob;"
               "  v'_{t+1} = 0 if terminated; next_values_t if truncated or t = T-1; else returns_{t+1}",
-              "(T, N); last_values, last_dones (N,) -> (T, N)", (SUCCESSOR, ENDS), spare=("advantages",)),
+              "(T, N); last_values, last_dones (N,) -> (T, N)", (SUCCESSOR, ENDS), ("gae_lambda",), ("advantages",)),
     Operation("token_gae", ("rewards", "values", "mask", "gamma", "gae_lambda"), ("advantages",),
               "gae over the valid tokens of each row, masked ones skipped, value after the last one 0",
               "(B, L) -> (B, L)"),

@@ -42,11 +42,11 @@ def _small(make: Maker) -> Iterator[Case]:
     rng = make.fixed
     on_policy = ratios(np.zeros((3, 1)), -1.0)
     yield _put(make, "smoke/on-policy", "The policy's own data and clips of 1: the targets of GAE.",
-               rollout(rng, (3, 1), {}), on_policy, 0.5, 0.5, (1.0, 1.0), "smoke")
+               rollout(rng, (3, 1), {}), on_policy, 0.5, 1.0, (1.0, 1.0), "smoke")
     yield _put(make, "smoke/time-is-axis-0", "More environments than steps: time is axis 0.",
-               rollout(rng, (2, 5), {}), ratios(np.zeros((2, 5)), -1.0), 0.5, 0.5, (1.0, 1.0), "smoke")
+               rollout(rng, (2, 5), {}), ratios(np.zeros((2, 5)), -1.0), 0.5, 1.0, (1.0, 1.0), "smoke")
     for name, (says, ends) in ENDS.items():
-        yield _put(make, f"ends/{name}", says, rollout(rng, (5, 3), ends), log_probs(rng, (5, 3), 0.7))
+        yield _put(make, f"ends/{name}", says, rollout(rng, (5, 3), ends), log_probs(rng, (5, 3), 0.7), 0.5, 1.0)
     for name, (says, gamma, lam) in LIMITS.items():
         yield _put(make, f"limits/{name}", says, rollout(rng, (5, 3), {2: "terminated"}), log_probs(rng, (5, 3), 0.7),
                    gamma, lam)
@@ -54,14 +54,14 @@ def _small(make: Maker) -> Iterator[Case]:
         "no-ends": {}, "terminated": {0: "terminated"}, "truncated": {0: "truncated"}}
     for name, ends in first.items():
         yield _put(make, f"one-step/{name}", "A rollout of a single step.", rollout(rng, (1, 3), ends),
-                   log_probs(rng, (1, 3), 0.7))
+                   log_probs(rng, (1, 3), 0.7), 0.5, 1.0)
     yield _put(make, "square/terminated", "As many steps as environments: a transposed array still fits.",
                rollout(rng, (6, 6), {3: "terminated"}), log_probs(rng, (6, 6), 0.7))
     for name in ("terminated", "terminated-last", "mixed", "all-terminated"):
         inputs = rollout(rng, (5, 3), ENDS[name][1])
         inputs["next_values"] = poison(inputs["next_values"], inputs["terminated"])
         yield _put(make, f"nan/{name}", "next_values is NaN where the step terminated: nobody may look at it.",
-                   inputs, log_probs(rng, (5, 3), 0.7), poisoned=True)
+                   inputs, log_probs(rng, (5, 3), 0.7), 0.5, 1.0, poisoned=True)
 
 
 def _weights(make: Maker) -> Iterator[Case]:
@@ -69,7 +69,7 @@ def _weights(make: Maker) -> Iterator[Case]:
     sides = SIDES.reshape(8, 1)
     for name, (says, rho_clip, c_clip) in CLIPS.items():
         yield _put(make, f"sides/{name}", f"Ratios from e^-2 to e^2. {says}", rollout(rng, (8, 1), {}),
-                   ratios(sides + 0.0625, -1.5), 0.75, 0.75, (rho_clip, c_clip))
+                   ratios(sides + 0.0625, -1.5), 0.75, 1.0, (rho_clip, c_clip))
     for log_ratio in (-0.5, 0.5):
         yield _put(make, f"one/{log_ratio:g}", "One weight throughout.", rollout(rng, (4, 1), {}),
                    ratios(np.full((4, 1), log_ratio), -1.0), 1.0, 1.0, (1.25, 0.75))
