@@ -615,3 +615,27 @@ def _vtrace(terminal):
 
 _add("V-trace, time limits terminal (scalable_agent)", _vtrace(True), {"truncation": "terminal"}, "consequential")
 _add("V-trace, time limits not seen", _vtrace(False), {"truncation": "leak"}, "consequential")
+
+
+# ------------------------------------------------------------------ reductions of the losses without a ratio
+
+
+def _summed(divisor):
+    def policy_gradient_loss(log_prob, advantages, mask=None):
+        kept = np.ones(advantages.shape, dtype=bool) if mask is None else mask
+        a = np.where(kept, advantages, 0.0) / divisor(kept)
+        return -(np.where(kept, log_prob, 0.0) * a).sum(), -a
+
+    return {"policy_gradient_loss": policy_gradient_loss}
+
+
+def _huber_sum(values, returns, delta):
+    error = values - returns
+    slope = np.clip(error, -delta, delta)
+    return (slope * (error - slope / 2)).sum(), slope
+
+
+_add("policy gradient summed over steps, averaged over trajectories (S6)", _summed(len), {"reduction": "trajectory"},
+     "consequential")
+_add("policy gradient summed", _summed(lambda kept: 1), {"reduction": "sum"}, "consequential")
+_add("Huber loss summed", {"huber_value_loss": _huber_sum}, {"reduction": "sum"}, "consequential")
