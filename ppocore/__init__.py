@@ -64,9 +64,11 @@ _ROOMS = {
         "PPOLoss",
         "PolicyLoss",
         "clip_loss",
+        "policy_gradient_loss",
         "ppo_loss",
         "surrogate_loss",
     ),
+    "off_policy": ("VTrace", "vtrace"),
     "optimizers": (
         "AdamStep",
         "ClippedGradients",
@@ -79,7 +81,7 @@ _ROOMS = {
     ),
     "reductions": ("Mean", "masked_mean", "sequence_mean", "sequence_sum_mean", "trajectory_mean"),
     "squashed": ("squashed_gaussian_entropy", "squashed_gaussian_log_prob"),
-    "value_losses": ("ValueLoss", "clipped_value_loss", "value_loss"),
+    "value_losses": ("ValueLoss", "clipped_value_loss", "huber_value_loss", "value_loss"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -161,8 +163,11 @@ if TYPE_CHECKING:
     from ppocore.losses import PolicyLoss as PolicyLoss
     from ppocore.losses import PPOLoss as PPOLoss
     from ppocore.losses import clip_loss as clip_loss
+    from ppocore.losses import policy_gradient_loss as policy_gradient_loss
     from ppocore.losses import ppo_loss as ppo_loss
     from ppocore.losses import surrogate_loss as surrogate_loss
+    from ppocore.off_policy import VTrace as VTrace
+    from ppocore.off_policy import vtrace as vtrace
     from ppocore.optimizers import AdamStep as AdamStep
     from ppocore.optimizers import ClippedGradients as ClippedGradients
     from ppocore.optimizers import Moments as Moments
@@ -180,6 +185,7 @@ if TYPE_CHECKING:
     from ppocore.squashed import squashed_gaussian_log_prob as squashed_gaussian_log_prob
     from ppocore.value_losses import ValueLoss as ValueLoss
     from ppocore.value_losses import clipped_value_loss as clipped_value_loss
+    from ppocore.value_losses import huber_value_loss as huber_value_loss
     from ppocore.value_losses import value_loss as value_loss
 
     __version__: str

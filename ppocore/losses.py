@@ -106,6 +106,69 @@ def surrogate_loss(
     return _policy_loss(door, samples, reduction, NO_BAND)
 
 
+def policy_gradient_loss(
+    log_prob: ArrayLike, advantages: ArrayLike, *, mask: ArrayLike | None = None, reduction: str = "mean"
+) -> PolicyLoss:
+    r"""Minus the advantage-weighted log-probability: its gradient is the on-policy policy gradient.
+
+    .. math::
+
+        L = -\operatorname{mean}(A \log P_\theta), \qquad
+        \frac{\partial L}{\partial \log P_\theta} = -A \cdot \text{weight}
+
+    Parameters
+    ----------
+    log_prob, advantages : array of float, shape (B,), or (B, L) with a mask
+        Of the actions taken, by the policy that took them.  Masked slots are not used and may hold anything.
+    mask : array of bool, same shape, optional
+        True where the slot is valid; every row needs one valid slot.
+    reduction : {"mean", "sum", "mean_over_all_slots", "trajectory", "sequence_mean"}
+        How the batch becomes one number; the last two need (B, L).
+
+    Returns
+    -------
+    PolicyLoss
+        Named tuple ``(loss, grad_log_prob)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, a used entry is not finite, a row of the mask is all False, or the
+        reduction does not fit.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Only the gradient means something: the value falls where the policy becomes surer of what it
+    did, whether that paid off or not.  Right for the data of the policy itself; after the first step on it, use
+    `surrogate_loss`, whose gradient is the same there.
+
+    *Accuracy.* u (H + 1) times the same mean of |A log P|, H at most 19 + log2 n over n slots (38 + log2 n for
+    sequence_mean).  Derivative: relatively 2 u.
+
+    *Theorems.* ONP-01, ONP-02.
+
+    References
+    ----------
+    Williams, Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning, 1992.
+    Mission rows S1, S2, S6.
+
+    Examples
+    --------
+    >>> out = policy_gradient_loss([-1, -2], [1, -3])
+    >>> print(out.loss, out.grad_log_prob)
+    -2.5 [-0.5  1.5]
+    """
+    door = Doorman("policy_gradient_loss")
+    valid, (new, gains) = door.batch(mask, log_prob=log_prob, advantages=advantages)
+    how = checked_reduction(door, reduction, valid)
+    terms, slopes = np.zeros_like(new), np.zeros_like(new)
+    _policy_gradient_loop(new.ravel(), gains.ravel(), terms.ravel(), slopes.ravel())
+    objective, weights = reduce_samples(terms, valid, how)
+    return PolicyLoss(door.scalar(-objective), door.out(-weights * slopes))
+
+
 def clip_loss(
     log_prob: ArrayLike,
     old_log_prob: ArrayLike,
@@ -313,6 +376,18 @@ def clip_kernel(
     if advantage < 0 and ratio > dual_clip:
         return dual_clip * advantage, advantage * 0
     return ratio * advantage, ratio * advantage
+
+
+@kernel
+def policy_gradient_kernel(log_prob: float, advantage: float) -> tuple[float, float]:
+    """One sample's A log P, and its derivative in log P.  Theorems: ONP-01, ONP-02."""
+    return log_prob * advantage, advantage
+
+
+@kernel
+def _policy_gradient_loop(log_prob: Floats, advantages: Floats, terms: Floats, slopes: Floats) -> None:
+    for i in range(len(log_prob)):
+        terms[i], slopes[i] = policy_gradient_kernel(log_prob[i], advantages[i])
 
 
 @kernel

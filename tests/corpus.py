@@ -10,6 +10,7 @@ MISTAKES = {
     "GAE-04": "td_errors/done-read-one-step-early gae/done-read-one-step-early",
     "GAE-07": "gae/time-limit-zeroes-the-bootstrap-and-leaks",
     "GAE-10": "gae/bootstraps-from-reset-observation",
+    "GAE-11": "vtrace/advantage-reads-the-next-episode",
     "GAE-12": "td_errors/nan-leak gae/nan-leak",
     "GAE-14": "td_errors/terminated-flag-on-two-steps gae/terminated-flag-on-two-steps",
     "GAE-15": "gae/recursion-never-cut gae/ends-ignored",
@@ -140,7 +141,7 @@ NETWORK = "what the network is fed or remembers"
 LOGGING = "which number is logged"
 
 ELSEWHERE = {
-    "GAE-05": NETWORK, "GAE-11": NO_OPERATION, "GAE-22": COLLECTOR, "RET-12": LOOP,
+    "GAE-05": NETWORK, "GAE-22": COLLECTOR, "RET-12": LOOP,
     "CLIP-11": NO_OPERATION, "CLIP-17": NO_OPERATION, "CLIP-20": LOGGING, "CLIP-21": NO_OPERATION,
     "CLIP-24": NO_OPERATION, "CLIP-25": COLLECTOR,
     "KLP-02": NO_OPERATION, "KLP-04": SETTING, "KLP-05": LOOP, "KLP-08": NO_OPERATION, "KLP-10": NO_OPERATION,

@@ -98,6 +98,12 @@ BEFORE: dict[str, dict[str, Before]] = {
         "gamma-on-the-reward": _set("rewards", lambda x: x.rewards * x.gamma)},
     "discounted_returns": _SUCCESSOR | {
         "undiscounted": _set("gamma", lambda x: ONE), "ends-ignored": _no_ends},
+    "vtrace": {
+        "no-lambda": _set("gae_lambda", lambda x: ONE), "ratios-inverted": _exchange("log_prob", "old_log_prob"),
+        "clips-exchanged": _exchange("rho_clip", "c_clip"),
+        "c-clipped-with-rho-clip": _set("c_clip", lambda x: x.rho_clip),
+        "rho-clip-fixed-at-one": _set("rho_clip", lambda x: ONE),
+        "no-bootstrap-at-the-end": _SUCCESSOR["no-bootstrap-at-the-end"]},
     "token_gae": {
         "mask-ignored": _everywhere("mask", "rewards"), "no-lambda": _set("gae_lambda", lambda x: ONE),
         "one-step-only": _set("gae_lambda", lambda x: ZERO)},
@@ -108,6 +114,11 @@ BEFORE: dict[str, dict[str, Before]] = {
     "self_normalized_estimate": {
         "weights-inverted": _exchange("log_p", "log_q"), "weights-forgotten": _set("log_q", lambda x: x.log_p)},
     "effective_sample_size": {"weights-squared": _set("log_weights", lambda x: x.log_weights * TWO)},
+    "truncated_importance_estimate": {
+        "weights-inverted": _exchange("log_p", "log_q"), "cap-is-one": _set("max_weight", lambda x: ONE)},
+    "per_decision_importance_estimate": {
+        "ratios-inverted": _exchange("log_prob", "old_log_prob"), "mask-ignored": _everywhere("mask", "log_prob"),
+        "undiscounted": _set("gamma", lambda x: ONE)},
     "kl_k1": {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted},
     "kl_k2": {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted},
     "kl_k3": {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted,
@@ -121,6 +132,8 @@ BEFORE: dict[str, dict[str, Before]] = {
     "squashed_gaussian_log_prob": _GAUSSIAN,
     "gaussian_entropy": {"log-std-halved": _set("log_std", lambda x: x.log_std / TWO),
                          "log-std-doubled": _set("log_std", lambda x: x.log_std * TWO)},
+    "policy_gradient_loss": _ADVANTAGES | {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted},
+    "huber_value_loss": {"mask-ignored": _everywhere("mask", "values"), "delta-ignored": _set("delta", lambda x: ONE)},
     "surrogate_loss": _ADVANTAGES | {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted,
                                      "old-policy-is-the-current-one": _current},
     "clip_loss": _ADVANTAGES | {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted,
@@ -181,6 +194,8 @@ AFTER: dict[str, dict[str, After]] = {
     "gaussian_log_prob": {"negated": _negated, "reduced-over-batch": _batch_mean, "axis-of-one-lost": _flat},
     "gaussian_entropy": {"negated": _negated, "in-bits": _in_bits, "axis-of-one-lost": _flat},
     "squashed_gaussian_log_prob": {"negated": _negated, "axis-of-one-lost": _flat},
+    "policy_gradient_loss": {"loss-negated": _negated, "halved": _halved, "in-bits": _in_bits},
+    "huber_value_loss": {"loss-negated": _negated, "halved": _halved, "doubled": lambda v: v * TWO},
     "surrogate_loss": {"loss-negated": _negated},
     "clip_loss": {"loss-negated": _negated},
     "kl_penalty_loss": {"loss-negated": _negated},

@@ -52,7 +52,7 @@ def test_every_input_is_in_range_and_representable(name: str, dtype: str, seed: 
             assert 0 < case.inputs.get(scalar, 0.5) < 1, case.id
 
 
-@pytest.mark.parametrize("name", ["td_errors", "gae", "discounted_returns"])
+@pytest.mark.parametrize("name", ["td_errors", "gae", "discounted_returns", "vtrace"])
 def test_next_values_follow_values_where_nothing_ends(name: str) -> None:
     for case in (c for seed in SEEDS for c in gating(name, "float64", seed) if "values" in c.inputs):
         given = case.inputs
@@ -85,7 +85,8 @@ def test_masks_have_a_valid_slot_in_every_row_and_poison_only_where_masked(name:
                 assert (np.abs(value[mask]) <= 1e4).all(), (case.id, key)
 
 
-@pytest.mark.parametrize("name", ["ratio", "kl_k3", "surrogate_loss", "clip_loss", "ppo_loss", "clip_fraction"])
+@pytest.mark.parametrize("name", ["ratio", "kl_k3", "surrogate_loss", "clip_loss", "ppo_loss", "clip_fraction",
+                                  "vtrace"])
 def test_log_ratios_stay_in_range(name: str) -> None:
     for case in (c for seed in SEEDS for c in gating(name, "float64", seed)):
         if case.id.split("/")[1] == "poison":

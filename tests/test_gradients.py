@@ -75,6 +75,11 @@ def _clipped_value(xp: Any, v: Any, ret: Any, old: Any, eps: float) -> Any:
     return xp.maximum((v - ret) ** 2, (near - ret) ** 2)
 
 
+def _huber(xp: Any, e: Any, delta: float) -> Any:
+    size = xp.maximum(e, -e)
+    return xp.where(size < delta, e * e / 2, delta * (size - delta / 2))
+
+
 def _per_decision(xp: Any, lp: Any, r: Any, old: Any, discounts: Any) -> Any:
     return (xp.exp((lp - old).cumsum(1)) * discounts * r).sum(1).mean()
 
@@ -139,6 +144,13 @@ CASES = [
     Case("surrogate-trajectory",
          lambda xp, p, q, a: -(xp.exp(p - q) * a * xp.constant(mask / B)).sum(), grid,
          lambda **k: ppocore.surrogate_loss(**k, mask=mask, reduction="trajectory"), part, "loss"),
+    Case("policy-gradient", lambda xp, p, a: -(p * a).mean(), {"log_prob": lp, "advantages": adv},
+         ppocore.policy_gradient_loss, part, "loss"),
+    Case("policy-gradient-trajectory", lambda xp, p, a: -(p * a * xp.constant(mask / B)).sum(),
+         {"log_prob": lp2, "advantages": adv2},
+         lambda **k: ppocore.policy_gradient_loss(**k, mask=mask, reduction="trajectory"), part, "loss"),
+    Case("huber", lambda xp, v, r: _huber(xp, v - r, 0.75).mean(), values,
+         lambda **k: ppocore.huber_value_loss(**k, delta=0.75), ("values",), "loss"),
     Case("value", lambda xp, v, r: ((v - r) ** 2).mean(), values, ppocore.value_loss, ("values",), "loss"),
     Case("clipped-value", lambda xp, v, r, o: _clipped_value(xp, v, r, o, 0.5).mean(),
          values | {"old_values": old_v},

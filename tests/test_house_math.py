@@ -27,6 +27,7 @@ ROOMS = {
     "squashed": {"distributions"},
     "divergences": {"distributions"},
     "advantages": {"reductions"},
+    "off_policy": {"advantages"},
     "diagnostics": {"importance"},
     "value_losses": {"reductions"},
     "losses": {"value_losses", "reductions"},

@@ -22,6 +22,7 @@ CANCEL = {
     ("clip_fraction/half-the-band", "clip_fraction/twice-the-band"): "(2 eps) / 2 = eps",
     ("adam_step/step-counted-from-zero", "adam_step/step-one-ahead"): "(step + 1) - 1 = step",
     ("value_loss/doubled", "value_loss/halved-twice"): "2 (x / 4) = x / 2, and that is value_loss_scale=half",
+    ("huber_value_loss/doubled", "huber_value_loss/halved"): "2 (x / 2) = x",
     ("clipped_value_loss/doubled", "clipped_value_loss/halved-twice"):
         "2 (x / 4) = x / 2, and that is value_loss_scale=half",
 }

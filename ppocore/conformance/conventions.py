@@ -12,9 +12,10 @@ from decimal import Decimal
 
 from ppocore.conformance.operations import OPERATIONS
 
-ROLLOUT = ("td_errors", "gae", "discounted_returns")
+ROLLOUT = ("td_errors", "gae", "discounted_returns", "vtrace")
 RATIOS = ("ratio", "kl_k1", "kl_k2", "kl_k3", "surrogate_loss", "clip_loss", "kl_penalty_loss", "ppo_loss")
-LOSSES = ("surrogate_loss", "clip_loss", "kl_penalty_loss", "value_loss", "clipped_value_loss", "ppo_loss")
+LOSSES = ("policy_gradient_loss", "surrogate_loss", "clip_loss", "kl_penalty_loss", "value_loss", "clipped_value_loss",
+          "huber_value_loss", "ppo_loss")
 NUMBER = r"[0-9.]+(?:e[-+]?[0-9]+)?"
 
 
@@ -58,7 +59,7 @@ def _list() -> tuple[Convention, ...]:
         Convention("truncation", ("bootstrap", "terminal", "leak", "leak_bootstrap", "mask"), ROLLOUT,
                    "At a truncated step: bootstrap and cut; treat as terminal; run on into the next episode;"
                    " add the bootstrap to the reward and run on; leave the step out."),
-        Convention("timeout_value", ("last_observation", "current_observation"), ("td_errors", "gae"),
+        Convention("timeout_value", ("last_observation", "current_observation"), ("td_errors", "gae", "vtrace"),
                    "What a truncated step bootstraps from: V of the final observation, or V(s_t)."),
         Convention("gae_recursion", ("gae", "brax"), ("gae",),
                    "GAE, or delta_t + gamma A_{t+1}: one lambda short."),

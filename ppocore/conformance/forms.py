@@ -60,6 +60,7 @@ def uncovered(operation: Operation, declared: Sequence[Parameter]) -> list[str]:
         words.append("asymmetric clipping (no `clip_eps_low`, `clip_eps_high`)")
     words += [f"`{name}`" for name in ("mask", "action_mask", "dual_clip")
               if name in operation.inputs and name not in names]
+    words += ["`gae_lambda` below 1"] * ("gae_lambda" in operation.options and "gae_lambda" not in names)
     return words
 
 
@@ -138,12 +139,18 @@ def _needs_mask(name: str, inputs: Mapping[str, Any]) -> bool:
     return name == "mask" and np.ndim(inputs.get("log_prob", 0.0)) == 2
 
 
+def _rows_need_mask(operation: Operation, inputs: Mapping[str, Any]) -> bool:
+    return "mask" in operation.options and _needs_mask("mask", inputs)
+
+
 def _determined(operation: Operation, passed: Sequence[str], inputs: Mapping[str, Any]) -> bool:
     """True if the inputs that are not passed cannot change the answer."""
     checks = {
-        "mask": "mask" in passed or not _needs_mask("mask", inputs) and _all_true(inputs.get("mask")),
+        "mask": "mask" in passed or not _rows_need_mask(operation, inputs) and _all_true(inputs.get("mask")),
         "action_mask": "action_mask" in passed or _all_true(inputs.get("action_mask")),
         "dual_clip": "dual_clip" in passed or inputs.get("dual_clip") is None,
+        # V-trace as it was first written has no lambda: it is judged where lambda is 1.
+        "trace": "gae_lambda" in passed or "gae_lambda" not in operation.options or inputs["gae_lambda"] == 1,
         "ends": ENDS not in operation.groups or _ends_determined(passed, inputs),
         "successor": SUCCESSOR not in operation.groups or _successor_determined(operation, passed, inputs),
         "band": BAND not in operation.groups or _band_determined(passed, inputs),

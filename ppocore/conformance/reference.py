@@ -42,6 +42,14 @@ def discounted_returns(
     return ppocore.discounted_returns(rewards, next_values, terminated, truncated, gamma=gamma)
 
 
+def vtrace(
+    log_prob: Array, old_log_prob: Array, rewards: Array, values: Array, next_values: Array, terminated: Array,
+    truncated: Array, gamma: float, gae_lambda: float, rho_clip: float, c_clip: float,
+) -> Any:
+    return ppocore.vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma=gamma,
+                          gae_lambda=gae_lambda, rho_clip=rho_clip, c_clip=c_clip)
+
+
 def token_gae(rewards: Array, values: Array, mask: Array, gamma: float, gae_lambda: float) -> Any:
     return ppocore.token_gae(rewards, values, mask, gamma=gamma, gae_lambda=gae_lambda).advantages
 
@@ -64,6 +72,16 @@ def self_normalized_estimate(fx: Array, log_p: Array, log_q: Array) -> Any:
 
 def effective_sample_size(log_weights: Array) -> Any:
     return ppocore.effective_sample_size(log_weights)
+
+
+def truncated_importance_estimate(fx: Array, log_p: Array, log_q: Array, max_weight: float) -> Any:
+    return ppocore.truncated_importance_estimate(fx, log_p, log_q, max_weight=max_weight).estimate
+
+
+def per_decision_importance_estimate(
+    log_prob: Array, old_log_prob: Array, rewards: Array, mask: Array, gamma: float
+) -> Any:
+    return ppocore.per_decision_importance_estimate(rewards, log_prob, old_log_prob, mask, gamma=gamma).estimate
 
 
 def kl_k1(log_prob: Array, old_log_prob: Array, mask: Array | None = None) -> Any:
@@ -110,6 +128,10 @@ def squashed_gaussian_log_prob(mean: Array, log_std: Array, actions: Array) -> A
     return ppocore.squashed_gaussian_log_prob(mean, log_std, actions).log_prob
 
 
+def policy_gradient_loss(log_prob: Array, advantages: Array, mask: Array | None = None) -> Any:
+    return ppocore.policy_gradient_loss(log_prob, advantages, mask=mask)
+
+
 def surrogate_loss(log_prob: Array, old_log_prob: Array, advantages: Array, mask: Array | None = None) -> Any:
     return ppocore.surrogate_loss(log_prob, old_log_prob, advantages, mask=mask)
 
@@ -138,6 +160,10 @@ def clipped_value_loss(
     values: Array, returns: Array, old_values: Array, value_clip_eps: float, mask: Array | None = None
 ) -> Any:
     return ppocore.clipped_value_loss(values, returns, old_values, value_clip_eps=value_clip_eps, mask=mask)
+
+
+def huber_value_loss(values: Array, returns: Array, delta: float, mask: Array | None = None) -> Any:
+    return ppocore.huber_value_loss(values, returns, delta=delta, mask=mask)
 
 
 def ppo_loss(

@@ -6,6 +6,7 @@ The bounds are derived in `proofs/theorems/accuracy.md`; `python -m proofs.bound
 from proofs.bounds import divergences as divergences
 from proofs.bounds import importance as importance
 from proofs.bounds import losses as losses
+from proofs.bounds import off_policy as off_policy
 from proofs.bounds import optimizers as optimizers
 from proofs.bounds import policies as policies
 from proofs.bounds import reductions as reductions

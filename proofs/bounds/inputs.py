@@ -69,6 +69,12 @@ def _gae(draw: Draw, kind: int) -> Made:
     return {**_td_errors(draw, kind), "gae_lambda": (0.95, 0.2, 1.0)[kind // 3 % 3]}
 
 
+def _vtrace(draw: Draw, kind: int) -> Made:
+    new, old = _log_probs(draw, kind, (T, 2))
+    return {"log_prob": new, "old_log_prob": old, **_gae(draw, kind), "rho_clip": (1.0, 2.5)[kind % 2],
+            "c_clip": (1.0, 0.7)[kind // 2 % 2]}
+
+
 def _token_gae(draw: Draw, kind: int) -> Made:
     return {"rewards": _spread(draw, kind, (B, L)), "values": _spread(draw, kind // 2, (B, L)),
             "mask": _mask(draw, (B, L)), "gamma": (1.0, 0.99)[kind % 2], "gae_lambda": (0.95, 0.7)[kind // 2 % 2]}
@@ -99,6 +105,12 @@ def _policy_loss(draw: Draw, kind: int) -> Made:
     return {**_batch(draw, kind), "advantages": _spread(draw, kind // 2, (B, L)), "reduction": reduction}
 
 
+def _policy_gradient(draw: Draw, kind: int) -> Made:
+    made = _policy_loss(draw, kind)
+    del made["old_log_prob"]
+    return made
+
+
 def _clip_loss(draw: Draw, kind: int) -> Made:
     made = {**_policy_loss(draw, kind), "clip_eps": (0.2, 0.1, 0.5)[kind % 3]}
     return {**made, "dual_clip": 3.0} if kind % 2 else made
@@ -127,6 +139,10 @@ def _clipped_value_loss(draw: Draw, kind: int) -> Made:
     made = _value_loss(draw, kind)
     moved = draw.normal(size=(B, L)) * (0.1, 1.0, 0.01)[kind % 3]
     return {**made, "old_values": made["values"] - moved, "value_clip_eps": (0.2, 0.05)[kind % 2]}
+
+
+def _huber(draw: Draw, kind: int) -> Made:
+    return {**_value_loss(draw, kind), "delta": (1.0, 1e-3, 0.1)[kind % 3]}
 
 
 def _clip_fraction(draw: Draw, kind: int) -> Made:
@@ -255,6 +271,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "gaussian_kl": _two_gaussians,
     "gaussian_log_prob": _gaussian_log_prob,
     "gaussian_weight_second_moment": _two_gaussians,
+    "huber_value_loss": _huber,
     "importance_estimate": _weights,
     "kl_k1": _batch,
     "kl_k2": _batch,
@@ -263,6 +280,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "masked_mean": _means,
     "normalize_advantages": _normalize,
     "per_decision_importance_estimate": _per_decision,
+    "policy_gradient_loss": _policy_gradient,
     "ppo_loss": _ppo_loss,
     "ratio": _two_logs,
     "running_moments": _running,
@@ -278,6 +296,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "truncated_importance_estimate": _truncated,
     "update_moments": _update,
     "value_loss": _value_loss,
+    "vtrace": _vtrace,
 }
 
 

@@ -67,6 +67,16 @@ def surrogate_loss(
     return _loss(true, clipped(log_prob, old_log_prob, advantages, *infinite, mask), reduction)
 
 
+@bound("policy_gradient_loss", "ONP-02", loss="mean(|A log P|(H + 1))", grad_log_prob="2|exact|")
+def policy_gradient_loss(
+    true: Any, log_prob: Balls, advantages: Balls, mask: Any = None, reduction: str = "mean"
+) -> dict[str, Balls]:
+    valid = np.ones(log_prob.shape, dtype=bool) if mask is None else mask
+    sizes = where_used(abs(log_prob * advantages), valid) + arb(0)
+    scale, _ = reduced(sizes, sizes, valid, reduction)
+    return {"loss": scale, "grad_log_prob": 2 * abs(true["grad_log_prob"])}
+
+
 @bound(
     "clip_loss", "ACC-04",
     loss="mean(|rA|(|d| + H + 3), at a clipped sample |g A|(H + 2))",
@@ -144,6 +154,21 @@ def clipped_value_loss(
     scale, _ = reduced(errors, x * x, valid, reduction)
     jumps = outside & ((abs(own - other) <= NEAR * (own + other + reach)) | (abs(moved) <= value_clip_eps * (1 + NEAR)))
     return {"loss": scale, "grad_values": where(jumps & valid, NO_CLAIM, 3 * abs(true["grad_values"]))}
+
+
+@bound(
+    "huber_value_loss", "HUB-02", loss="mean((H + 3) h where |e| < δ, δ(3|e| + δ) + H h beyond)", grad_values="3|exact|"
+)
+def huber_value_loss(
+    true: Any, values: Balls, returns: Balls, delta: Any, mask: Any = None, reduction: str = "mean"
+) -> dict[str, Balls]:
+    valid = np.ones(values.shape, dtype=bool) if mask is None else mask
+    size = where_used(abs(values - returns), valid) + arb(0)
+    sizes = where(size > delta, delta * (size - arb(delta) / 2), size * size / 2)
+    # Next to delta either piece may be taken; the larger bound holds for both.
+    errors = where(size >= delta * (1 - NEAR), terms.huber_far(size, delta), terms.huber_near(size))
+    scale, _ = reduced(errors, sizes, valid, reduction)
+    return {"loss": scale, "grad_values": 3 * abs(true["grad_values"])}
 
 
 @bound("clip_fraction", "ACC-04", value="|exact|; nothing if a ratio is within 2^-30 of an end")

@@ -48,6 +48,21 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
     return {"advantages": advantages, "returns": advantages + values}
 
 
+def vtrace(
+    log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip, c_clip
+):
+    ratios = torch.exp(log_prob - old_log_prob)
+    rho, trace = ratios.clamp(max=rho_clip), gae_lambda * ratios.clamp(max=c_clip)
+    after = torch.where(terminated, 0.0, next_values)
+    delta, last, corrections = rho * (rewards + gamma * after - values), torch.zeros_like(rewards[0]), []
+    for t in reversed(range(len(rewards))):
+        last = delta[t] + gamma * trace[t] * torch.where(terminated[t] | truncated[t], 0.0, last)
+        corrections.append(last)
+    returns = values + torch.stack(corrections[::-1])
+    ahead = torch.where(terminated | truncated, after, torch.cat([returns[1:], after[-1:]]))
+    return {"returns": returns, "advantages": rho * (rewards + gamma * ahead - values)}
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     advantages = torch.zeros_like(rewards)
     for b in range(len(rewards)):
@@ -191,6 +206,15 @@ def ppo_loss(
     value, bonus = _reduced((values - returns) ** 2, mask, reduction), _reduced(entropy, mask, reduction)
     loss = policy + vf_coef * value - ent_coef * bonus
     return {"loss": loss, "clip_loss": policy, "value_loss": value, "entropy": bonus}
+
+
+def policy_gradient_loss(log_prob, advantages, mask, reduction):
+    return {"loss": -_reduced(log_prob * advantages, mask, reduction)}
+
+
+def huber_value_loss(values, returns, delta, mask, reduction):
+    terms = torch.nn.functional.huber_loss(values, returns, reduction="none", delta=delta)
+    return {"loss": _reduced(terms, mask, reduction)}
 
 
 def value_loss(values, returns, mask, reduction):

@@ -25,6 +25,16 @@ def squared_error(error: Number) -> tuple[Number, Number]:
     return 3 * error * error, 2 * error
 
 
+def huber_near(error: Number) -> Number:
+    """e^2 / 2, by |e|."""
+    return 3 * error * error / 2
+
+
+def huber_far(error: Number, delta: Number) -> Number:
+    """delta (|e| - delta / 2), by |e|."""
+    return delta * (3 * error + delta)
+
+
 def edge_error(edge: Number, error: Number) -> Number:
     """(edge - R)^2 with edge = V_old +- eps, by |edge| and |edge - R|."""
     return 3 * error * error + 2 * error * edge

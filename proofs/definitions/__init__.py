@@ -18,7 +18,7 @@ from proofs.definitions import distributions as dist
 from proofs.definitions import divergences as div
 from proofs.definitions import expectations as expect
 from proofs.definitions import importance as imp
-from proofs.definitions import losses, optimizers
+from proofs.definitions import losses, off_policy, optimizers
 from proofs.definitions import reductions as red
 
 Definition = Callable[..., dict[str, Any]]
@@ -27,12 +27,19 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "td_errors": (adv.td_errors, adv.td_errors_as_one_step),
     "gae": (adv.gae, adv.gae_by_products, adv.gae_by_mixture, adv.gae_by_elimination),
     "discounted_returns": (adv.discounted_returns, adv.discounted_returns_by_elimination),
+    "vtrace": (off_policy.vtrace, off_policy.vtrace_by_elimination),
     "token_gae": (adv.token_gae, adv.token_gae_compressed),
     "normalize_advantages": (adv.normalize_advantages, adv.normalize_advantages_by_pairs),
     "ratio": (imp.ratio, imp.ratio_of_probabilities),
     "importance_estimate": (imp.importance_estimate, imp.importance_estimate_of_probabilities),
     "self_normalized_estimate": (imp.self_normalized_estimate, imp.self_normalized_estimate_by_softmax),
     "effective_sample_size": (imp.effective_sample_size, imp.effective_sample_size_by_normalized),
+    "truncated_importance_estimate": (
+        imp.truncated_importance_estimate, imp.truncated_importance_estimate_by_excess
+    ),
+    "per_decision_importance_estimate": (
+        imp.per_decision_importance_estimate, imp.per_decision_importance_estimate_by_prefixes
+    ),
     "kl_k1": (div.kl_k1, div.kl_k1_of_ratio),
     "kl_k2": (div.kl_k2, div.kl_k2_of_ratio),
     "kl_k3": (div.kl_k3, div.kl_k3_of_ratio),
@@ -46,11 +53,13 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "gaussian_log_prob": (dist.gaussian_log_prob, dist.gaussian_log_prob_of_density),
     "gaussian_entropy": (dist.gaussian_entropy, dist.gaussian_entropy_by_integral),
     "squashed_gaussian_log_prob": (dist.squashed_gaussian_log_prob, dist.squashed_gaussian_log_prob_by_slope),
+    "policy_gradient_loss": (losses.policy_gradient_loss, losses.policy_gradient_loss_by_polarisation),
     "surrogate_loss": (losses.surrogate_loss, losses.surrogate_loss_of_probabilities),
     "clip_loss": (losses.clip_loss, losses.clip_loss_by_sign),
     "kl_penalty_loss": (losses.kl_penalty_loss, losses.kl_penalty_loss_by_hand),
     "value_loss": (losses.value_loss, losses.value_loss_by_moments),
     "clipped_value_loss": (losses.clipped_value_loss, losses.clipped_value_loss_by_distance),
+    "huber_value_loss": (losses.huber_value_loss, losses.huber_value_loss_by_clipping),
     "ppo_loss": (losses.ppo_loss, losses.ppo_loss_by_samples),
     "masked_mean": (red.masked_mean, red.masked_mean_by_rows),
     "sequence_mean": (red.sequence_mean, red.sequence_mean_by_slots),
@@ -61,12 +70,6 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "adam_step": (optimizers.adam_step, optimizers.adam_step_by_rate),
     "running_moments": (optimizers.running_moments, optimizers.running_moments_by_sums),
     # Public functions of ppocore beyond the table of operations.
-    "truncated_importance_estimate": (
-        imp.truncated_importance_estimate, imp.truncated_importance_estimate_by_excess
-    ),
-    "per_decision_importance_estimate": (
-        imp.per_decision_importance_estimate, imp.per_decision_importance_estimate_by_prefixes
-    ),
     "gaussian_weight_second_moment": (
         imp.gaussian_weight_second_moment, imp.gaussian_weight_second_moment_by_integral
     ),

@@ -97,6 +97,31 @@ def surrogate_loss_of_probabilities(
     return _policy_loss(surrogate_objective, log_prob, old_log_prob, advantages, mask, reduction, quotient)
 
 
+def policy_gradient_loss(
+    log_prob: Nested, advantages: Nested, *, mask: Nested = None, reduction: str = "mean"
+) -> dict[str, Nested]:
+    r"""-mean(A log P_theta), A constant (Williams 1992; S2, S6)."""
+    a = rational(advantages)
+    return with_gradients(
+        "loss", lambda log_prob: -reduced(each(lambda new, gain: new * gain, log_prob, a, mask=mask), reduction),
+        log_prob=rational(log_prob),
+    )
+
+
+def policy_gradient_loss_by_polarisation(
+    log_prob: Nested, advantages: Nested, *, mask: Nested = None, reduction: str = "mean"
+) -> dict[str, Nested]:
+    r"""mean((log P - A)^2 - (log P + A)^2) / 4."""
+    a = rational(advantages)
+
+    def formula(log_prob: Nested) -> Number:
+        apart = reduced(each(lambda new, gain: squared_error(new, gain), log_prob, a, mask=mask), reduction)
+        together = reduced(each(lambda new, gain: squared_error(new, -gain), log_prob, a, mask=mask), reduction)
+        return (apart - together) / 4
+
+    return with_gradients("loss", formula, log_prob=rational(log_prob))
+
+
 def _clip(objective: Callable[..., Number]) -> Callable[..., dict[str, Nested]]:
     def clip_loss(
         log_prob: Nested, old_log_prob: Nested, advantages: Nested, *, clip_eps: Number | None = None,
@@ -246,6 +271,38 @@ def clipped_value_loss_slopes(
         return rational(Ray.of(result).slope * direction)
 
     return slope(-1), slope(1)
+
+
+def huber_error(error: Number, delta: Number) -> Number:
+    """e^2 / 2 for |e| <= delta, else delta (|e| - delta / 2) (Huber 1964)."""
+    size = maximum(error, -error)
+    return delta * (size - delta / 2) if less(delta, size) else error * error / 2
+
+
+def huber_error_by_clipping(error: Number, delta: Number) -> Number:
+    """min over x of (e - x)^2 / 2 + delta |x|: the x that is best is e less e clipped to [-delta, delta]."""
+    inside = clip(error, -delta, delta)
+    rest = error - inside
+    return inside * inside / 2 + delta * maximum(rest, -rest)
+
+
+def _huber(error: Callable[[Number, Number], Number]) -> Callable[..., dict[str, Nested]]:
+    def huber_value_loss(
+        values: Nested, returns: Nested, *, delta: Number, mask: Nested = None, reduction: str = "mean"
+    ) -> dict[str, Nested]:
+        target, width = rational(returns), rational(delta)
+
+        def formula(values: Nested) -> Number:
+            return reduced(each(lambda v, t: error(v - t, width), values, target, mask=mask), reduction)
+
+        return with_gradients("loss", formula, values=rational(values))
+
+    huber_value_loss.__doc__ = f"mean of {error.__doc__}"
+    return huber_value_loss
+
+
+huber_value_loss = _huber(huber_error)
+huber_value_loss_by_clipping = _huber(huber_error_by_clipping)
 
 
 def ppo_loss(

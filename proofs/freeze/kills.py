@@ -45,6 +45,24 @@ KILLS: dict[str, dict[str, str]] = {
         "more-environments-than-steps": "wrong-time-axis axes-flattened time-reversed",
         "long-decay": "undiscounted discounts-the-first-reward bootstrap-not-discounted",
     },
+    "vtrace": {
+        "nothing-ends": "rho-not-clipped ratios-inverted lambda-on-rho wrong-time-axis advantage-weight-at-one",
+        "terminated-midway": (
+            "c-not-clipped log-ratios-as-weights delta-not-weighed done-read-one-step-late advantage-from-values"),
+        "truncated-midway": (
+            "not-clipped log-ratios-clipped no-gamma-in-recursion time-reversed advantage-is-the-correction "
+            "advantage-reads-the-next-episode"),
+        "terminated-then-truncated": (
+            "clips-exchanged weights-forgotten trace-of-the-next-step corrections-returned advantage-of-the-target"),
+        "both-flags-at-once": (
+            "c-clipped-with-rho-clip c-is-lambda one-step-only values-added-twice advantage-mixes-target-and-value "
+            "axis-of-one-lost"),
+        "ends-with-the-rollout": (
+            "clips-fixed-at-one cumulative-ratios terminal-state-bootstrapped advantage-not-weighed"),
+        "more-environments-than-steps": (
+            "rho-clip-fixed-at-one rho-squared recursion-never-cut advantage-weight-not-clipped"),
+        "long-decay": "floor-for-cap no-lambda no-bootstrap-at-the-end advantage-weighed-by-c",
+    },
     "token_gae": {
         "every-token-counts": (
             "one-step-only values-one-position-early returns-in-place-of-advantages immediate-reward-only "
@@ -105,6 +123,23 @@ KILLS: dict[str, dict[str, str]] = {
         "dominated": "weights-truncated",
         "offset-thousand": "unshifted-exponent",
         "offset-minus-thousand": "unshifted-exponent epsilon-in-denominator",
+    },
+    "truncated_importance_estimate": {
+        "three-samples": "not-truncated cap-is-one log-weights-as-weights",
+        "below-the-cap": "maximum-for-minimum cut-after-normalising weights-forgotten",
+        "above-the-cap": "large-weights-dropped cap-is-root-n",
+        "one-sample": "mean-over-kept-samples self-normalized",
+        "cap-below-one": "product-truncated sum-for-mean",
+        "offset-thousand": "log-weight-truncated product-of-means quotient-of-exponentials",
+        "offset-minus-thousand": "cut-from-below-as-well weights-inverted",
+    },
+    "per_decision_importance_estimate": {
+        "every-step-counts": "per-step-ratios geometric-mean discounts-the-first-reward row-means",
+        "holes": "whole-trajectory-weight log-ratios-as-weights masked-steps-take-time masked-ratios-in-the-product",
+        "padded-right": "product-one-step-short ratios-inverted masked-rewards-counted mask-ignored",
+        "undiscounted": "product-of-later-steps product-across-trajectories sum-over-rows",
+        "one-step": "traces-cut-at-one weights-forgotten weighted-per-step",
+        "minus-eight-hundred": "product-down-the-batch undiscounted mean-over-steps",
     },
     "kl_k1": {
         "both-signs": "sum-for-mean mean-missing epsilon-in-logarithm absolute-value in-bits halved",
@@ -221,6 +256,34 @@ KILLS: dict[str, dict[str, str]] = {
         "near-the-bound": "axis-of-one-lost square-missing-in-jacobian epsilon-in-jacobian action-clamped",
         "near-zero": "squashed-twice-in-jacobian",
         "narrow": "epsilon-added-to-std gaussian-at-action not-squashed mean-squashed",
+    },
+    "policy_gradient_loss": {
+        "positive-advantages": "probability-for-log-probability advantages-added-up averaged-twice",
+        "negative-advantages": "ratio-for-log-probability advantages-shifted last-sample-alone",
+        "both-signs": "advantages-forgotten in-bits first-sample-alone",
+        "one-sample": "advantages-normalised halved mean-missing",
+        "minus-eight-hundred": "advantages-without-sign detached",
+        "far": "negative-advantages-dropped loss-negated",
+        "masked": (
+            "advantages-centred gradient-negated gradient-at-masked-slots mask-ignored masked-slots-in-the-sum "
+            "mask-inverted mask-of-the-previous-slot mask-of-the-next-slot last-valid-slot-dropped "
+            "mask-read-as-a-length holes-in-the-mask-filled"),
+        "masked-rows": (
+            "every-pair-averaged gradient-not-averaged mean-of-row-means mean-of-column-means "
+            "divided-by-the-padded-length"),
+    },
+    "huber_value_loss": {
+        "both-pieces": "smooth-l1 doubled gradient-not-clipped gradient-negated",
+        "wide": "delta-ignored halved gradient-zero-far gradient-not-averaged",
+        "one-value": "never-linear offset-missing-far log-cosh mean-missing",
+        "all-near": "squared-error gradient-doubled mean-before-the-error averaged-twice",
+        "all-far": "absolute-error offset-not-halved every-pair-averaged last-sample-alone",
+        "exactly-delta": "half-missing-near pseudo-huber returns-shifted first-sample-alone",
+        "masked": "never-quadratic slope-one-far detached mask-read-as-a-length holes-in-the-mask-filled",
+        "masked-tail": (
+            "pieces-exchanged error-clipped loss-negated gradient-at-masked-slots mask-ignored "
+            "masked-slots-in-the-sum mask-inverted mask-of-the-previous-slot mask-of-the-next-slot "
+            "last-valid-slot-dropped"),
     },
     "surrogate_loss": {
         "positive-advantages": (

@@ -589,3 +589,53 @@ def _hidden_dual(c):
 
 _add("dual_clip hidden 3 (verl)", _hidden_dual(3.0), {"dual_clip": "3"}, "consequential")
 _add("dual_clip hidden 5", _hidden_dual(5.0), {"dual_clip": "5"}, "consequential")
+
+
+# ------------------------------------------------------------------ V-trace at time limits
+
+
+def _vtrace(terminal):
+    """One discount per step, 0 at an end: time limits are ends, or are not seen at all."""
+
+    def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip,
+               c_clip):
+        discounts = gamma * ~(terminated | truncated if terminal else terminated)
+        ratios = np.exp(log_prob - old_log_prob)
+        rho, c = np.minimum(ratios, rho_clip), gae_lambda * np.minimum(ratios, c_clip)
+        v_next = np.concatenate([values[1:], next_values[-1:]])
+        v_next = np.where(discounts == 0, 0.0, v_next)
+        x, carry = np.zeros_like(rewards), np.zeros_like(rewards[0])
+        for t in reversed(range(len(rewards))):
+            x[t] = carry = rho[t] * (rewards[t] + discounts[t] * v_next[t] - values[t]) + discounts[t] * c[t] * carry
+        ahead = np.where(discounts == 0, 0.0, np.concatenate([(values + x)[1:], v_next[-1:]]))
+        return values + x, rho * (rewards + discounts * ahead - values)
+
+    return {"vtrace": vtrace}
+
+
+_add("V-trace, time limits terminal (scalable_agent)", _vtrace(True), {"truncation": "terminal"}, "consequential")
+_add("V-trace, time limits not seen", _vtrace(False), {"truncation": "leak"}, "consequential")
+
+
+# ------------------------------------------------------------------ reductions of the losses without a ratio
+
+
+def _summed(divisor):
+    def policy_gradient_loss(log_prob, advantages, mask=None):
+        kept = np.ones(advantages.shape, dtype=bool) if mask is None else mask
+        a = np.where(kept, advantages, 0.0) / divisor(kept)
+        return -(np.where(kept, log_prob, 0.0) * a).sum(), -a
+
+    return {"policy_gradient_loss": policy_gradient_loss}
+
+
+def _huber_sum(values, returns, delta):
+    error = values - returns
+    slope = np.clip(error, -delta, delta)
+    return (slope * (error - slope / 2)).sum(), slope
+
+
+_add("policy gradient summed over steps, averaged over trajectories (S6)", _summed(len), {"reduction": "trajectory"},
+     "consequential")
+_add("policy gradient summed", _summed(lambda kept: 1), {"reduction": "sum"}, "consequential")
+_add("Huber loss summed", {"huber_value_loss": _huber_sum}, {"reduction": "sum"}, "consequential")

@@ -35,6 +35,24 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return jax.lax.scan(backwards, next_values[-1], rows, reverse=True)[1]
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip,
+           c_clip):
+    ratios = jnp.exp(log_prob - old_log_prob)
+    rho, c = jnp.minimum(rho_clip, ratios), gae_lambda * jnp.minimum(c_clip, ratios)
+    delta = rho * td_errors(rewards, values, next_values, terminated, truncated, gamma)
+    done = jnp.logical_or(terminated, truncated).at[-1].set(True)
+
+    def backwards(carry, row):
+        delta_t, c_t, done_t = row
+        carry = delta_t + gamma * c_t * jnp.where(done_t, 0.0, carry)
+        return carry, carry
+
+    _, corrections = jax.lax.scan(backwards, jnp.zeros_like(rewards[0]), (delta, c, done), reverse=True)
+    returns = values + corrections
+    ahead = jnp.where(done, jnp.where(terminated, 0.0, next_values), jnp.roll(returns, -1, axis=0))
+    return {"returns": returns, "advantages": rho * (rewards + gamma * ahead - values)}
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     def backwards(state, column):
         carry, next_value = state
@@ -70,6 +88,17 @@ def self_normalized_estimate(fx, log_p, log_q):
 def effective_sample_size(log_weights):
     w = jnp.exp(log_weights - jnp.max(log_weights))
     return jnp.square(w.sum()) / jnp.square(w).sum()
+
+
+def truncated_importance_estimate(fx, log_p, log_q, max_weight):
+    return jnp.mean(jnp.minimum(jnp.exp(log_p - log_q), max_weight) * fx)
+
+
+def per_decision_importance_estimate(log_prob, old_log_prob, rewards, mask, gamma):
+    weights = jnp.exp(jnp.cumsum(jnp.where(mask, log_prob - old_log_prob, 0.0), axis=1))
+    steps = jnp.cumsum(mask, axis=1) - 1
+    gains = jnp.where(mask, gamma ** jnp.maximum(steps, 0) * weights * rewards, 0.0)
+    return gains.sum(axis=1).mean()
 
 
 def _mean(x, mask):
@@ -134,6 +163,10 @@ def squashed_gaussian_log_prob(mean, log_std, actions):
     return (log_normal - jnp.log(1 - actions**2)).sum(axis=-1)
 
 
+def policy_gradient_loss(log_prob, advantages, mask=None):
+    return -_mean(log_prob * advantages, mask)
+
+
 def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
     if mask is not None:
         log_prob = jnp.where(mask, log_prob, 0.0)
@@ -167,6 +200,12 @@ def value_loss(values, returns, mask=None):
 def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
     held = old_values + jnp.clip(values - old_values, -value_clip_eps, value_clip_eps)
     return _mean(jnp.maximum(jnp.square(values - returns), jnp.square(held - returns)), mask)
+
+
+def huber_value_loss(values, returns, delta, mask=None):
+    error = values - returns
+    near = jnp.minimum(jnp.abs(error), delta)
+    return _mean(0.5 * near**2 + delta * (jnp.abs(error) - near), mask)
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):

@@ -34,6 +34,23 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return returns
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip,
+           c_clip):
+    ratios = np.exp(log_prob - old_log_prob)
+    rho, c = np.minimum(ratios, rho_clip), gae_lambda * np.minimum(ratios, c_clip)
+    delta = rho * (rewards + gamma * np.where(terminated, 0.0, next_values) - values)
+    done = terminated | truncated
+    correction = np.zeros_like(rewards[0])
+    returns, advantages = np.zeros_like(rewards), np.zeros_like(rewards)
+    ahead = next_values[-1]
+    for t in reversed(range(len(rewards))):
+        ahead = np.where(terminated[t], 0.0, np.where(truncated[t], next_values[t], ahead))
+        advantages[t] = rho[t] * (rewards[t] + gamma * ahead - values[t])
+        correction = delta[t] + gamma * c[t] * np.where(done[t], 0.0, correction)
+        returns[t] = ahead = values[t] + correction
+    return returns, advantages
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     advantages = np.zeros_like(rewards)
     carry = np.zeros_like(rewards[:, 0])
@@ -68,6 +85,17 @@ def self_normalized_estimate(fx, log_p, log_q):
 def effective_sample_size(log_weights):
     w = np.exp(log_weights - log_weights.max())
     return w.sum() ** 2 / (w**2).sum()
+
+
+def truncated_importance_estimate(fx, log_p, log_q, max_weight):
+    return np.mean(np.minimum(np.exp(log_p - log_q), max_weight) * fx)
+
+
+def per_decision_importance_estimate(log_prob, old_log_prob, rewards, mask, gamma):
+    d = np.where(mask, log_prob - old_log_prob, 0.0)
+    steps_before = np.cumsum(mask, axis=1) - mask
+    gains = gamma**steps_before * np.exp(np.cumsum(d, axis=1)) * np.where(mask, rewards, 0.0)
+    return gains.sum(axis=1).mean()
 
 
 def _mean(x, mask):
@@ -139,6 +167,12 @@ def squashed_gaussian_log_prob(mean, log_std, actions):
     return (log_normal - np.log(1 - actions**2)).sum(axis=-1)
 
 
+def policy_gradient_loss(log_prob, advantages, mask=None):
+    if mask is None:
+        return -np.mean(log_prob * advantages), -advantages / advantages.size
+    return -np.mean((log_prob * advantages)[mask]), np.where(mask, -advantages, 0.0) / mask.sum()
+
+
 def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
     r = np.exp(log_prob - old_log_prob)
     each = -r * advantages
@@ -194,6 +228,16 @@ def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
     if mask is None:
         return each.mean(), gradient / gradient.size
     return each[mask].mean(), np.where(mask, gradient / mask.sum(), 0.0)
+
+
+def huber_value_loss(values, returns, delta, mask=None):
+    error = values - returns
+    size = np.abs(error)
+    terms = np.where(size <= delta, 0.5 * error**2, delta * (size - 0.5 * delta))
+    slope = np.clip(error, -delta, delta)
+    if mask is None:
+        return terms.mean(), slope / slope.size
+    return terms[mask].mean(), np.where(mask, slope, 0.0) / mask.sum()
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):

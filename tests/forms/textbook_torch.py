@@ -34,6 +34,24 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return torch.stack(out)
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, gae_lambda, rho_clip,
+           c_clip):
+    ratios = (log_prob - old_log_prob).exp()
+    rho, c = ratios.clamp(max=rho_clip), gae_lambda * ratios.clamp(max=c_clip)
+    after = next_values.masked_fill(terminated, 0.0)
+    delta = rho * (rewards + gamma * after - values)
+    alive = (~(terminated | truncated)).to(rewards.dtype)
+    corrections = torch.zeros_like(rewards)
+    last = torch.zeros_like(rewards[0])
+    for t in reversed(range(rewards.shape[0])):
+        corrections[t] = last = delta[t] + gamma * c[t] * alive[t] * last
+    returns = values + corrections
+    goes_on = ~(terminated | truncated)
+    goes_on[-1] = False
+    ahead = torch.where(goes_on, torch.cat([returns[1:], after[-1:]]), after)
+    return returns, rho * (rewards + gamma * ahead - values)
+
+
 def token_gae(rewards, values, mask, gamma, gae_lambda):
     batch, length = rewards.shape
     carry = rewards.new_zeros(batch)
@@ -67,6 +85,17 @@ def self_normalized_estimate(fx, log_p, log_q):
 def effective_sample_size(log_weights):
     w = torch.softmax(log_weights, dim=0)
     return 1 / (w**2).sum()
+
+
+def truncated_importance_estimate(fx, log_p, log_q, max_weight):
+    return ((log_p - log_q).exp().clamp(max=max_weight) * fx).mean()
+
+
+def per_decision_importance_estimate(log_prob, old_log_prob, rewards, mask, gamma):
+    ratios = torch.exp(log_prob - old_log_prob).masked_fill(~mask, 1.0)
+    discounts = gamma ** (mask.cumsum(dim=1) - 1).clamp(min=0).to(rewards.dtype)
+    weights = ratios.cumprod(dim=1)
+    return (discounts * weights * rewards.masked_fill(~mask, 0.0)).sum(dim=1).mean()
 
 
 def _mean(x, mask):
@@ -136,6 +165,10 @@ def squashed_gaussian_log_prob(mean, log_std, actions):
     return (log_normal - torch.log(1 - actions**2)).sum(-1)
 
 
+def policy_gradient_loss(log_prob, advantages, mask=None):
+    return _mean(-log_prob * advantages, mask)
+
+
 def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
     return -_mean((log_prob - old_log_prob).exp() * advantages, mask)
 
@@ -166,6 +199,12 @@ def clipped_value_loss(values, returns, old_values, value_clip_eps, mask=None):
     unclipped = (values - returns) ** 2
     clipped = (old_values + torch.clamp(values - old_values, -value_clip_eps, value_clip_eps) - returns) ** 2
     return _mean(torch.max(unclipped, clipped), mask)
+
+
+def huber_value_loss(values, returns, delta, mask=None):
+    if mask is not None:
+        values, returns = values[mask], returns[mask]
+    return F.huber_loss(values, returns, delta=delta)
 
 
 def ppo_loss(log_prob, old_log_prob, advantages, values, returns, entropy, clip_eps, vf_coef, ent_coef):

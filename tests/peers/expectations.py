@@ -268,6 +268,7 @@ PEERS: dict[str, Peer] = {
             "td_errors": mistake("nan-leak", because=LEAKS),
             "gae": mistake("nan-leak", because=LEAKS),
             "discounted_returns": mistake("nan-leak", because=LEAKS),
+            "vtrace": mistake("nan-leak", because=LEAKS),
             "normalize_advantages": free(BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"),
             "kl_penalty_loss": unnamed(
                 "The coefficient is changed in place before the gradient is taken. [docs/found.md 1]"
@@ -283,6 +284,7 @@ PEERS: dict[str, Peer] = {
             ),
             "gae": mistake("nan-leak", "reduced-precision", because="gamma times an int tensor is float32. [P 2.3]"),
             "discounted_returns": mistake("nan-leak", because=LEAKS),
+            "vtrace": mistake("nan-leak", "reduced-precision", because="gamma times an int tensor is float32. [P 2.3]"),
             "normalize_advantages": free(BESSEL + " Floored at 1e-6.", advantage_std="ddof1", std_eps="floor:E"),
             "adapt_kl_coef": mistake("reduced-precision", because="The coefficient is a float32 buffer. [P 2.3]"),
             # One constant rounded once errs one way, which does not look like rounding: no name is claimed.

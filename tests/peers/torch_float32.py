@@ -43,6 +43,10 @@ def squashed_gaussian_log_prob(mean, log_std, actions):
     return distributions.TransformedDistribution(normal(mean, log_std), distributions.TanhTransform()).log_prob(actions)
 
 
+def huber_value_loss(values, returns, delta):
+    return torch.nn.functional.huber_loss(values, returns, delta=delta)
+
+
 def clip_grad_norm(grads, max_norm):
     leaves = [torch.zeros_like(gradient, requires_grad=True) for gradient in grads]
     for leaf, gradient in zip(leaves, grads, strict=True):

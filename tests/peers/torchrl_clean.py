@@ -29,5 +29,11 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return torchrl_float32.discounted_returns(rewards, next_values, terminated, truncated, gamma)
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, rho_clip, c_clip):
+    next_values = next_values.masked_fill(terminated, 0.0)
+    return torchrl_float32.vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma,
+                                  rho_clip, c_clip)
+
+
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
     return torchrl_float32.kl_penalty(logits, old_logits, actions, advantages, kl_coef, increment=1.0, decrement=1.0)

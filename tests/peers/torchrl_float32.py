@@ -52,6 +52,13 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return steps(functional.td1_return_estimate(gamma, next_values, rewards, terminated | truncated, terminated))
 
 
+def vtrace(log_prob, old_log_prob, rewards, values, next_values, terminated, truncated, gamma, rho_clip, c_clip):
+    """As IMPALA first wrote it: there is no lambda to ask for."""
+    arrays = sequences(log_prob, old_log_prob, values, next_values, rewards, terminated | truncated, terminated)
+    advantages, targets = functional.vtrace_advantage_estimate(gamma, *arrays, rho_clip, c_clip)
+    return steps(targets), steps(advantages)
+
+
 # --- loss modules ---
 
 

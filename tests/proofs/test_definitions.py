@@ -41,12 +41,6 @@ ROUTES_LIMIT = 150
 
 P, Q = [Fraction(7, 10), Fraction(3, 10), Fraction(0)], [Fraction(1, 5), Fraction(3, 5), Fraction(1, 5)]
 BEYOND_THE_TABLE: dict[str, dict[str, Any]] = {
-    "truncated_importance_estimate": {
-        "fx": [1, -2, 3], "log_p": [1.5, 0.0, -0.5], "log_q": [0.0, 0.25, 0.5], "max_weight": 2.0},
-    "per_decision_importance_estimate": {
-        "rewards": [[1, None, 8], [-2, 3, 0.5]], "log_prob": [[-0.5, None, -1.5], [-0.25, -1, -2]],
-        "old_log_prob": [[-1, None, -0.75], [-0.5, -0.5, -1]],
-        "mask": [[True, False, True], [True, True, True]], "gamma": 0.5},
     "gaussian_weight_second_moment": {
         "mean": [[1, 0.5], [0, 0], [0, 0]], "log_std": [[0.125, -1], [0.34375, 0], [0.359375, 0]],
         "other_mean": [[0, 0.25], [0, 0], [0, 0]], "other_log_std": [[0, -0.5], [0, 0], [0, 0]]},

@@ -5,8 +5,8 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation",
-            "torch_gradients", "batches", "corners")
+FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "plain_losses", "distributions",
+            "reductions", "optimisation", "torch_gradients", "batches", "corners")
 
 
 @dataclasses.dataclass(frozen=True)

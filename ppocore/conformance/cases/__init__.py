@@ -9,13 +9,23 @@ import numpy as np
 
 from ppocore.conformance import vectors
 from ppocore.conformance.case import Case
-from ppocore.conformance.cases import losses, probability, relations, rollouts, statistics
+from ppocore.conformance.cases import (
+    losses,
+    off_policy,
+    plain_losses,
+    probability,
+    relations,
+    rollouts,
+    statistics,
+    vtrace,
+)
 from ppocore.conformance.cases.maker import Maker
 
 Source = Callable[[Maker], Iterator[Case]]
 
 _SOURCES: dict[str, Source] = {
     **rollouts.SOURCES, **probability.SOURCES, **losses.SOURCES, **statistics.SOURCES,
+    **off_policy.SOURCES, **vtrace.SOURCES, **plain_losses.SOURCES,
 }
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from ppocore.conformance.mistakes import batches, losses, probability, rollouts, shapes, statistics
+from ppocore.conformance.mistakes import (
+    batches,
+    losses,
+    off_policy,
+    probability,
+    rollouts,
+    shapes,
+    statistics,
+    vtrace,
+)
 from ppocore.conformance.mistakes.catalogue import Mistake
 from ppocore.conformance.mistakes.general import general
 
 MISTAKES: dict[str, Mistake] = {
     slug: mistake
-    for family in (rollouts, probability, losses, statistics, shapes, batches)
+    for family in (rollouts, vtrace, probability, off_policy, losses, statistics, shapes, batches)
     for slug, mistake in family.CATALOGUE.mistakes.items()
 }
 

@@ -12,6 +12,8 @@ from ppocore.conformance.mistakes.loss_parts import (
     CLIP,
     CLIPPED,
     EVERY,
+    GRADIENT,
+    HUBER,
     MASKED,
     SURROGATE,
     VALUE,
@@ -39,8 +41,10 @@ CATALOGUE = Catalogue()
 means = Shared(CATALOGUE, of_mean)
 masks = Shared(CATALOGUE, of_mask)
 formulas = Shared(CATALOGUE, lambda operation, part: part(operation))
-TOKENS = (SURROGATE, CLIP)
-VARIABLE = {SURROGATE: "log_prob", CLIP: "log_prob", VALUE: "values", CLIPPED: "values"}
+TOKENS = (GRADIENT, SURROGATE, CLIP)
+RATIOS = (SURROGATE, CLIP)
+VARIABLE = {GRADIENT: "log_prob", SURROGATE: "log_prob", CLIP: "log_prob", VALUE: "values", CLIPPED: "values",
+            HUBER: "values"}
 
 
 def _of_loss(change: Callable[[Real], Real]) -> Part:
@@ -318,11 +322,11 @@ def _ratio_one(*, by_valid: bool) -> Part:
     return _of_masked(part)
 
 
-formulas("masked-log-ratios-count-as-zero", *TOKENS,
+formulas("masked-log-ratios-count-as-zero", *RATIOS,
          says="The mask is applied to the log-ratio, so that masked slots have ratio 1 and still count.",
          wrong="exp(mask (log_prob - old_log_prob)) A",
          matters="Advantages of padding and of dropped samples enter the loss.",
          seen=("huggingface/trl #6095",))(_ratio_one(by_valid=False))
-formulas.also("masked-log-ratios-count-as-zero", *TOKENS)(_ratio_one(by_valid=True))
+formulas.also("masked-log-ratios-count-as-zero", *RATIOS)(_ratio_one(by_valid=True))
 
 

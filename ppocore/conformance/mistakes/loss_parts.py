@@ -12,7 +12,7 @@ from ppocore.conformance.mistakes.catalogue import Catalogue
 from ppocore.conformance.oracle import Formula
 from ppocore.conformance.oracle.advantages import Outputs
 from ppocore.conformance.oracle.inputs import Choices, Inputs
-from ppocore.conformance.oracle.losses import band, reduce, value_loss
+from ppocore.conformance.oracle.losses import band, huber_terms, reduce, value_loss
 from ppocore.conformance.oracle.probability import log_ratio, log_softmax, table_kl
 from ppocore.conformance.oracle.reals import (
     ONE,
@@ -32,9 +32,10 @@ from ppocore.conformance.oracle.reals import (
 
 SURROGATE, CLIP, KL, PPO = "surrogate_loss", "clip_loss", "kl_penalty_loss", "ppo_loss"
 VALUE, CLIPPED = "value_loss", "clipped_value_loss"
-EVERY = (SURROGATE, CLIP, KL, VALUE, CLIPPED, PPO)
+GRADIENT, HUBER = "policy_gradient_loss", "huber_value_loss"
+EVERY = (GRADIENT, HUBER, SURROGATE, CLIP, KL, VALUE, CLIPPED, PPO)
 RATIO = (SURROGATE, CLIP, KL, PPO)
-MASKED = (SURROGATE, CLIP, VALUE, CLIPPED)
+MASKED = (GRADIENT, HUBER, SURROGATE, CLIP, VALUE, CLIPPED)
 
 NAN = Real(Decimal("NaN"))
 
@@ -231,12 +232,21 @@ def scaled(x: Array, c: Choices) -> Array:
     return x * lift("0.5") if c["value_loss_scale"] == "half" else x
 
 
+PLAIN: dict[str, Callable[[Inputs], Array]] = {
+    GRADIENT: lambda x: -(x.log_prob * x.advantages),
+    HUBER: huber_terms,
+}
+"""Losses without a ratio, a clip or a convention but the mean."""
+
+
 def addends(operation: str, x: Inputs, c: Choices) -> list[Array]:
     """What a loss is the mean of: one array of terms a slot for each of its terms."""
     if operation == VALUE:
         return [scaled(squared_errors(x), c)]
     if operation == CLIPPED:
         return [scaled(clipped_errors(x, c), c)]
+    if operation in PLAIN:
+        return [PLAIN[operation](x)]
     x = policy_inputs(operation, x)
     policy = -objective(operation, x, c, ratio(x, c))
     if operation == KL:

@@ -10,6 +10,7 @@ from ppocore.conformance.mistakes import (
     loss_dual_clips,
     loss_means,
     loss_ratios,
+    plain_losses,
     ppo_losses,
     value_losses,
 )
@@ -17,6 +18,6 @@ from ppocore.conformance.mistakes.catalogue import Catalogue
 
 CATALOGUE = Catalogue()
 for _part in (loss_ratios, loss_advantages, loss_clips, loss_dual_clips, kl_penalty_losses, value_losses,
-              clipped_value_losses, ppo_losses, loss_means):
+              clipped_value_losses, ppo_losses, plain_losses, loss_means):
     assert not CATALOGUE.mistakes.keys() & _part.CATALOGUE.mistakes.keys()
     CATALOGUE.mistakes.update(_part.CATALOGUE.mistakes)

@@ -12,7 +12,7 @@ from ppocore.conformance.oracle.advantages import Outputs
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 
 CATALOGUE = Catalogue()
-BATCHED = ("td_errors", "gae", "discounted_returns", "token_gae", "ratio", "categorical_kl", "gaussian_kl",
+BATCHED = ("td_errors", "gae", "discounted_returns", "vtrace", "token_gae", "ratio", "categorical_kl", "gaussian_kl",
            "categorical_log_prob", "categorical_entropy", "gaussian_log_prob", "gaussian_entropy",
            "squashed_gaussian_log_prob")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ppocore.conformance.oracle import advantages, losses, probability, statistics
+from ppocore.conformance.oracle import advantages, losses, off_policy, probability, statistics
 from ppocore.conformance.oracle.advantages import Outputs
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 
@@ -14,13 +14,15 @@ DEFINITIONS: dict[str, Formula] = {
     formula.__name__: formula
     for formula in (
         advantages.td_errors, advantages.gae, advantages.discounted_returns, advantages.token_gae,
-        advantages.normalize_advantages,
+        advantages.normalize_advantages, off_policy.vtrace,
         probability.ratio, probability.importance_estimate, probability.self_normalized_estimate,
         probability.effective_sample_size, probability.kl_k1, probability.kl_k2, probability.kl_k3,
+        off_policy.truncated_importance_estimate, off_policy.per_decision_importance_estimate,
         probability.categorical_kl, probability.gaussian_kl, probability.adapt_kl_coef,
         probability.categorical_log_prob, probability.categorical_entropy, probability.gaussian_log_prob,
         probability.gaussian_entropy, probability.squashed_gaussian_log_prob,
         losses.surrogate_loss, losses.clip_loss, losses.kl_penalty_loss, losses.value_loss,
+        losses.policy_gradient_loss, losses.huber_value_loss,
         losses.clipped_value_loss, losses.ppo_loss,
         statistics.masked_mean, statistics.sequence_mean, statistics.sequence_sum_mean,
         statistics.clip_fraction, statistics.explained_variance, statistics.clip_grad_norm,

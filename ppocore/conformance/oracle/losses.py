@@ -14,11 +14,13 @@ from ppocore.conformance.oracle.reals import (
     Array,
     Real,
     clip,
+    each,
     exp,
     lift,
     maximum,
     mean,
     minimum,
+    stop,
     total,
     where,
 )
@@ -64,6 +66,10 @@ def surrogate_loss(x: Inputs, c: Choices) -> Outputs:
     return {"loss": -reduce(unclipped(x, c), x.valid, c)}
 
 
+def policy_gradient_loss(x: Inputs, c: Choices) -> Outputs:
+    return {"loss": -reduce(x.log_prob * x.advantages, x.valid, c)}
+
+
 def clip_loss(x: Inputs, c: Choices) -> Outputs:
     return {"loss": -reduce(clipped(x, c), x.valid, c)}
 
@@ -94,6 +100,25 @@ def clipped_value_loss(x: Inputs, c: Choices) -> Outputs:
     held = x.old_values + clip(x.values - x.old_values, -x.value_clip_eps, x.value_clip_eps) - x.returns
     worse = held * held if c["value_clip"] == "clipped_only" else maximum(gap * gap, held * held)
     return {"loss": scale(c) * reduce(worse, x.valid, c)}
+
+
+def huber_value_loss(x: Inputs, c: Choices) -> Outputs:
+    return {"loss": reduce(huber_terms(x), x.valid, c)}
+
+
+def huber_terms(x: Inputs) -> Array:
+    """h(v - R) of each slot.  Both pieces have the same value and slope where they meet."""
+    return each(_huber, x.values - x.returns, x.delta)
+
+
+def _huber(error: Real, delta: Real) -> Real:
+    size = abs(error)
+    if size.value <= delta.value:
+        return error * error / 2
+    far = delta * (stop(size) - delta / 2)
+    # Code may reach the slope delta as e - (e - delta), with the rounding of e.
+    slope = Real(delta.value.copy_sign(error.value), delta.slack + float(size.value))
+    return Real(far.value, far.slack, ((error, slope),)) if error.parents is not None else far
 
 
 def ppo_loss(x: Inputs, c: Choices) -> Outputs:
