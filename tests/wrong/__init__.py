@@ -5,7 +5,8 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation", "torch_gradients")
+FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation", "torch_gradients", "groups",
+            "sequence_losses")
 
 
 @dataclasses.dataclass(frozen=True)

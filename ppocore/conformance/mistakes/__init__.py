@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from ppocore.conformance.mistakes import losses, probability, rollouts, shapes, statistics
+from ppocore.conformance.mistakes import (
+    groups,
+    kl_control,
+    losses,
+    probability,
+    rollouts,
+    sequence_losses,
+    shapes,
+    statistics,
+    token_rewards,
+)
 from ppocore.conformance.mistakes.catalogue import Mistake
 from ppocore.conformance.mistakes.general import general
 
 MISTAKES: dict[str, Mistake] = {
     slug: mistake
-    for family in (rollouts, probability, losses, statistics, shapes)
+    for family in (rollouts, probability, losses, statistics, shapes, groups, token_rewards, kl_control,
+                   sequence_losses)
     for slug, mistake in family.CATALOGUE.mistakes.items()
 }
 
