@@ -47,6 +47,7 @@ _ROOMS = {
         "exact_truncation_bias",
         "exact_variance",
     ),
+    "groups": ("dr_grpo_advantages", "grpo_advantages", "rloo_advantages"),
     "importance": (
         "ImportanceEstimate",
         "PerDecisionEstimate",
@@ -75,12 +76,15 @@ _ROOMS = {
         "Moments",
         "adam_step",
         "adapt_kl_coef",
+        "adapt_kl_coef_proportional",
         "clip_grad_norm",
         "running_moments",
         "update_moments",
     ),
     "reductions": ("Mean", "masked_mean", "sequence_mean", "sequence_sum_mean", "trajectory_mean"),
+    "sequence_losses": ("cispo_loss", "gspo_loss", "truncated_is_loss"),
     "squashed": ("squashed_gaussian_entropy", "squashed_gaussian_log_prob"),
+    "token_rewards": ("kl_reward",),
     "value_losses": ("ValueLoss", "clipped_value_loss", "huber_value_loss", "value_loss"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -148,6 +152,9 @@ if TYPE_CHECKING:
     from ppocore.expectations import exact_importance_variance as exact_importance_variance
     from ppocore.expectations import exact_truncation_bias as exact_truncation_bias
     from ppocore.expectations import exact_variance as exact_variance
+    from ppocore.groups import dr_grpo_advantages as dr_grpo_advantages
+    from ppocore.groups import grpo_advantages as grpo_advantages
+    from ppocore.groups import rloo_advantages as rloo_advantages
     from ppocore.importance import ImportanceEstimate as ImportanceEstimate
     from ppocore.importance import PerDecisionEstimate as PerDecisionEstimate
     from ppocore.importance import Ratio as Ratio
@@ -173,6 +180,7 @@ if TYPE_CHECKING:
     from ppocore.optimizers import Moments as Moments
     from ppocore.optimizers import adam_step as adam_step
     from ppocore.optimizers import adapt_kl_coef as adapt_kl_coef
+    from ppocore.optimizers import adapt_kl_coef_proportional as adapt_kl_coef_proportional
     from ppocore.optimizers import clip_grad_norm as clip_grad_norm
     from ppocore.optimizers import running_moments as running_moments
     from ppocore.optimizers import update_moments as update_moments
@@ -181,8 +189,12 @@ if TYPE_CHECKING:
     from ppocore.reductions import sequence_mean as sequence_mean
     from ppocore.reductions import sequence_sum_mean as sequence_sum_mean
     from ppocore.reductions import trajectory_mean as trajectory_mean
+    from ppocore.sequence_losses import cispo_loss as cispo_loss
+    from ppocore.sequence_losses import gspo_loss as gspo_loss
+    from ppocore.sequence_losses import truncated_is_loss as truncated_is_loss
     from ppocore.squashed import squashed_gaussian_entropy as squashed_gaussian_entropy
     from ppocore.squashed import squashed_gaussian_log_prob as squashed_gaussian_log_prob
+    from ppocore.token_rewards import kl_reward as kl_reward
     from ppocore.value_losses import ValueLoss as ValueLoss
     from ppocore.value_losses import clipped_value_loss as clipped_value_loss
     from ppocore.value_losses import huber_value_loss as huber_value_loss

@@ -244,18 +244,7 @@ def clip_loss(
     """
     door = Doorman("clip_loss")
     samples = door.batch(mask, log_prob=log_prob, old_log_prob=old_log_prob, advantages=advantages)
-    if clip_eps is not None:
-        if clip_eps_low is not None or clip_eps_high is not None:
-            raise door.refusal("clip_eps", "comes with clip_eps_low or clip_eps_high", "give one form only")
-        low = high = door.number("clip_eps", clip_eps, "[0, 1]", CLIP_HINT)
-    elif clip_eps_low is None or clip_eps_high is None:
-        missing = "clip_eps_high" if clip_eps_low is not None else "clip_eps"
-        if clip_eps_high is not None:
-            missing = "clip_eps_low"
-        raise door.refusal(missing, "is missing", "give clip_eps, or both clip_eps_low and clip_eps_high")
-    else:
-        low = door.number("clip_eps_low", clip_eps_low, "[0, 1]")
-        high = door.number("clip_eps_high", clip_eps_high, "[0, inf)")
+    low, high = checked_band(door, clip_eps, clip_eps_low, clip_eps_high)
     return _policy_loss(door, samples, reduction, (low, high, _dual(door, dual_clip)))
 
 
@@ -406,6 +395,24 @@ def _clip_loop(
         if advantages[i] != 0:
             ratio = np.exp(log_prob[i] - old_log_prob[i])
             terms[i], slopes[i] = clip_kernel(ratio, advantages[i], clip_eps_low, clip_eps_high, dual_clip)
+
+
+def checked_band(
+    door: Doorman, clip_eps: float | None, clip_eps_low: float | None, clip_eps_high: float | None
+) -> tuple[float, float]:
+    """How far the band reaches below and above 1, from one of the two forms."""
+    if clip_eps is not None:
+        if clip_eps_low is not None or clip_eps_high is not None:
+            raise door.refusal("clip_eps", "comes with clip_eps_low or clip_eps_high", "give one form only")
+        both = door.number("clip_eps", clip_eps, "[0, 1]", CLIP_HINT)
+        return both, both
+    if clip_eps_low is None or clip_eps_high is None:
+        missing = "clip_eps_high" if clip_eps_low is not None else "clip_eps"
+        if clip_eps_high is not None:
+            missing = "clip_eps_low"
+        raise door.refusal(missing, "is missing", "give clip_eps, or both clip_eps_low and clip_eps_high")
+    low = door.number("clip_eps_low", clip_eps_low, "[0, 1]")
+    return low, door.number("clip_eps_high", clip_eps_high, "[0, inf)")
 
 
 def clipped_objective(

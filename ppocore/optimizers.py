@@ -35,8 +35,8 @@ class Moments(NamedTuple):
     num_rows: int
 
 
-def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float) -> float:
-    r"""The adaptive beta of PPO: doubled when the policy moved too far, halved when it hardly moved.
+def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float, *, kl_rule: str = "paper") -> float:
+    r"""The adaptive beta of PPO: raised when the policy moved too far, lowered when it hardly moved.
 
     .. math::
 
@@ -50,6 +50,9 @@ def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float) -> float:
     kl : float
         Measured after the update; an estimate may be negative.
     target_kl : float > 0
+    kl_rule : {"paper", "rllib", "tf_agents"}
+        "paper" is the formula above.  "rllib": 1.5 beta above 2 KL_target, beta / 2 below KL_target / 2.
+        "tf_agents": 1.5 beta above 1.3 KL_target, beta / 1.5 below 0.7 KL_target.
 
     Returns
     -------
@@ -65,12 +68,13 @@ def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float) -> float:
 
     Notes
     -----
-    *Conventions.* A fixed beta needs no function: keep passing the same number.
+    *Conventions.* A fixed beta needs no function: keep passing the same number.  The rule that is proportional to
+    the error is `adapt_kl_coef_proportional`.
 
     *Accuracy.* Exact, unless KL is within 2^-30 of a threshold, until beta underflows to 0 (after about 1075
-    halvings) and stays there.
+    halvings) and stays there; a factor of 1.5 is rounded: u |beta'|.
 
-    *Theorems.* ACC-15, KL-08.
+    *Theorems.* ACC-15, KL-08, KLC-01.
 
     References
     ----------
@@ -80,12 +84,76 @@ def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float) -> float:
     --------
     >>> adapt_kl_coef(1.0, 0.04, 0.01), adapt_kl_coef(1.0, 0.01, 0.01), adapt_kl_coef(1.0, 0.001, 0.01)
     (2.0, 1.0, 0.5)
+    >>> adapt_kl_coef(1.0, 0.04, 0.01, kl_rule="rllib")
+    1.5
     """
     door = Doorman("adapt_kl_coef")
     beta = door.number("kl_coef", kl_coef, "[0, inf)")
     measured = door.number("kl", kl, "(-inf, inf)")
     target = door.number("target_kl", target_kl, "(0, inf)")
-    return float(adapt_kl_coef_kernel(beta, measured, target))
+    rule = KL_RULES[door.option("kl_rule", kl_rule, tuple(KL_RULES))]
+    return float(rule(beta, measured, target))
+
+
+def adapt_kl_coef_proportional(
+    kl_coef: float, kl: float, target_kl: float, *, batch_steps: float, horizon: float
+) -> float:
+    r"""The adaptive beta of RLHF: moved in proportion to the relative error of the KL, by a share of the horizon.
+
+    .. math::
+
+        \beta' = \beta \Big(1 + \operatorname{clip}\big(\tfrac{KL}{KL_{target}} - 1, -0.2, 0.2\big)\,
+        \frac{\text{batch\_steps}}{\text{horizon}}\Big)
+
+    Parameters
+    ----------
+    kl_coef : float >= 0
+        beta.
+    kl : float
+        Measured on this batch; an estimate may be negative.
+    target_kl : float > 0
+    batch_steps, horizon : float > 0
+        How many steps (or answers: the unit is yours, the same for both) this batch has, and over how many the
+        coefficient is to adapt.
+
+    Returns
+    -------
+    float
+        The beta of the next batch.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite or outside its interval.
+    TypeError
+        If an argument is not one number.
+
+    Notes
+    -----
+    *Conventions.* Ziegler et al. write K_beta for batch_steps / horizon, and use 0.1.  Beta stays positive as long
+    as batch_steps < 5 horizon.
+
+    *Accuracy.* With q = KL / KL_target and s = batch_steps / horizon: u (beta s (|q| + 3 |q - 1|, or 0.6 where
+    clipped) + 2 |beta'|).
+
+    *Theorems.* ACC-23, KLC-02.
+
+    References
+    ----------
+    Ziegler et al., arXiv:1909.08593, section 2.2.  Mission row S12.
+
+    Examples
+    --------
+    >>> adapt_kl_coef_proportional(1.0, 0.04, 0.01, batch_steps=64, horizon=128)
+    1.1
+    """
+    door = Doorman("adapt_kl_coef_proportional")
+    beta = door.number("kl_coef", kl_coef, "[0, inf)")
+    measured = door.number("kl", kl, "(-inf, inf)")
+    target = door.number("target_kl", target_kl, "(0, inf)")
+    steps = door.number("batch_steps", batch_steps, "(0, inf)")
+    whole = door.number("horizon", horizon, "(0, inf)")
+    return float(proportional_kl_coef_kernel(beta, measured, target, steps, whole))
 
 
 def clip_grad_norm(grads: Sequence[ArrayLike], *, max_norm: float) -> ClippedGradients:
@@ -331,6 +399,44 @@ def adapt_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
     if kl < 2 * target_kl / 3:
         return kl_coef / 2
     return kl_coef
+
+
+@kernel
+def rllib_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
+    """beta, times 1.5 or halved.  Theorems: ACC-15, KLC-01."""
+    if kl > 2 * target_kl:
+        return 3 * kl_coef / 2
+    if kl < target_kl / 2:
+        return kl_coef / 2
+    return kl_coef
+
+
+@kernel
+def tf_agents_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
+    """beta, times or over 1.5.  Theorems: ACC-15, KLC-01."""
+    if kl > 13 * target_kl / 10:
+        return 3 * kl_coef / 2
+    if kl < 7 * target_kl / 10:
+        return 2 * kl_coef / 3
+    return kl_coef
+
+
+@kernel
+def proportional_kl_coef_kernel(
+    kl_coef: float, kl: float, target_kl: float, batch_steps: float, horizon: float
+) -> float:
+    """beta, moved by at most a fifth of batch_steps / horizon.  Theorems: ACC-23, KLC-02."""
+    share = batch_steps / horizon
+    error = kl / target_kl - 1
+    if 5 * error > 1:
+        return kl_coef * (1 + share / 5)
+    if 5 * error < -1:
+        return kl_coef * (1 - share / 5)
+    return kl_coef * (1 + error * share)
+
+
+KL_RULES = {"paper": adapt_kl_coef_kernel, "rllib": rllib_kl_coef_kernel, "tf_agents": tf_agents_kl_coef_kernel}
+"""How `adapt_kl_coef` moves beta, by the name of the library that the rule is from."""
 
 
 @kernel

@@ -53,7 +53,7 @@ REASONS = {
         " named",
     "multiple/* small-target/* coefficient/*":
         "steps of a ladder: between two of them lie thresholds nobody has named",
-    "eps/* asymmetric/* dual-clip/* beta/* step/* betas/* rate/* coefficients/* clipped/* below/*":
+    "eps/* asymmetric/* dual-clip/* weights/* beta/* step/* betas/* rate/* coefficients/* clipped/* below/*":
         "other values of a parameter: against constants in code that nobody has named",
     "plain/* square/* one-row one-dimension single-rows shapes equal unequal":
         "another size or shape: what is right in some of them only, nobody can list",

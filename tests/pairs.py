@@ -108,6 +108,14 @@ BEFORE: dict[str, dict[str, Before]] = {
         "mask-ignored": _everywhere("mask", "rewards"), "no-lambda": _set("gae_lambda", lambda x: ONE),
         "one-step-only": _set("gae_lambda", lambda x: ZERO)},
     "normalize_advantages": {"mask-ignored": _everywhere("mask", "advantages")},
+    "kl_reward": {"kl-added": _exchange("log_prob", "ref_log_prob"),
+                  "penalty-missing": _set("kl_coef", lambda x: ZERO),
+                  "coefficient-missing": _set("kl_coef", lambda x: ONE),
+                  "scores-centred": _set("scores", lambda x: x.scores - mean(x.scores)),
+                  "score-missing": _set("scores", lambda x: x.scores * 0)},
+    "adapt_kl_coef_proportional": {"batch-ignored": _set("batch_steps", lambda x: 1),
+                                   "horizon-ignored": lambda x: x.but(batch_steps=1, horizon=1),
+                                   "share-inverted": _exchange("batch_steps", "horizon")},
     "ratio": {"inverted": _exchange("log_prob", "old_log_prob")},
     "importance_estimate": {
         "weights-inverted": _exchange("log_p", "log_q"), "weights-forgotten": _set("log_q", lambda x: x.log_p)},
@@ -139,6 +147,15 @@ BEFORE: dict[str, dict[str, Before]] = {
     "clip_loss": _ADVANTAGES | {"mask-ignored": _everywhere("mask", "log_prob"), "mask-inverted": _inverted,
                                 "old-policy-is-the-current-one": _current,
                                 "low-and-high-exchanged": _exchange("clip_eps_low", "clip_eps_high")},
+    "gspo_loss": {"mask-ignored": _everywhere("mask", "log_prob"),
+                  "low-and-high-exchanged": _exchange("clip_eps_low", "clip_eps_high"),
+                  "ratio-inverted": _exchange("log_prob", "old_log_prob")},
+    "cispo_loss": {"advantages-normalised": _whitened, "mask-ignored": _everywhere("mask", "log_prob"),
+                   "low-and-high-exchanged": _exchange("clip_eps_low", "clip_eps_high")},
+    "truncated_is_loss": {"advantages-normalised": _whitened, "mask-ignored": _everywhere("mask", "log_prob"),
+                          "low-and-high-exchanged": _exchange("clip_eps_low", "clip_eps_high"),
+                          "ratio-against-the-sampler": _set("old_log_prob", lambda x: x.rollout_log_prob),
+                          "weight-missing": _set("rollout_log_prob", lambda x: x.old_log_prob)},
     "kl_penalty_loss": _ADVANTAGES | {"kl-coef-squared": _set("kl_coef", lambda x: x.kl_coef * x.kl_coef)},
     "value_loss": {"mask-ignored": _everywhere("mask", "values")},
     "clipped_value_loss": {"mask-ignored": _everywhere("mask", "values"), "mask-inverted": _inverted,
@@ -173,6 +190,20 @@ def _flat(v: Any) -> Any:
     return np.squeeze(np.asarray(v, dtype=object))
 
 
+def _positive(v: Any) -> Any:
+    return maximum(v, ZERO)
+
+
+def _by_width(v: Any) -> Any:
+    return v / v.shape[-1]
+
+
+def _shrunk_twice(v: Any) -> Any:
+    """From G / (G - 1) to (G - 1) / G."""
+    group = v.shape[-1]
+    return v * (group - 1) * (group - 1) / (group * group)
+
+
 def _batch_mean(v: Any) -> Any:
     return mean(v)
 
@@ -183,6 +214,13 @@ AFTER: dict[str, dict[str, After]] = {
     "discounted_returns": {"axis-of-one-lost": _flat},
     "token_gae": {"sign-flipped": _negated, "axis-of-one-lost": _flat},
     "normalize_advantages": {"sign-flipped": _negated},
+    "grpo_advantages": {"sign-flipped": _negated, "axis-of-one-lost": _flat,
+                        "negative-advantages-dropped": _positive},
+    "rloo_advantages": {"sign-flipped": _negated, "axis-of-one-lost": _flat,
+                        "negative-advantages-dropped": _positive, "correction-inverted": _shrunk_twice},
+    "dr_grpo_advantages": {"sign-flipped": _negated, "axis-of-one-lost": _flat,
+                           "negative-advantages-dropped": _positive, "divided-by-the-group-size": _by_width},
+    "kl_reward": {"axis-of-one-lost": _flat},
     "effective_sample_size": {"logarithm-returned": lambda v: v.log()},
     "kl_k1": {"sign-flipped": _negated, "in-bits": _in_bits, "halved": _halved},
     "kl_k2": {"halved-twice": _halved, "half-missing": lambda v: v * TWO},
@@ -198,6 +236,9 @@ AFTER: dict[str, dict[str, After]] = {
     "huber_value_loss": {"loss-negated": _negated, "halved": _halved, "doubled": lambda v: v * TWO},
     "surrogate_loss": {"loss-negated": _negated},
     "clip_loss": {"loss-negated": _negated},
+    "gspo_loss": {"loss-negated": _negated},
+    "cispo_loss": {"loss-negated": _negated},
+    "truncated_is_loss": {"loss-negated": _negated},
     "kl_penalty_loss": {"loss-negated": _negated},
     "value_loss": {"loss-negated": _negated, "doubled": lambda v: v * TWO},
     "clipped_value_loss": {"loss-negated": _negated, "doubled": lambda v: v * TWO},

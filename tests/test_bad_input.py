@@ -56,6 +56,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "token_gae": {"rewards": _grid((1, NAN), (1, 1)), "values": _grid((1, NAN), (1, 1)), "mask": MASK,
                   "gamma": 0.5, "gae_lambda": 0.5},
     "normalize_advantages": {"advantages": _grid((1, NAN), (3, 4)), "mask": MASK},
+    **{name: {"rewards": _grid((1, 0, 2), (3, 3, 3))}
+       for name in ("grpo_advantages", "rloo_advantages", "dr_grpo_advantages")},
+    "kl_reward": {"scores": _row(1, -2), "log_prob": _grid((-1, NAN), (-1, -1)),
+                  "ref_log_prob": _grid((-1, NAN), (-2, -1)), "mask": MASK, "kl_coef": 0.5},
+    "adapt_kl_coef_proportional": {"kl_coef": 0.5, "kl": 0.25, "target_kl": 0.125, "batch_steps": 64, "horizon": 256.0},
     "ratio": SAMPLES,
     "importance_estimate": {"fx": _row(1, 5), "log_p": _row(-1, -2), "log_q": _row(-2, -1)},
     "self_normalized_estimate": {"fx": _row(1, 5), "log_p": _row(-1, -2), "log_q": _row(-2, -1)},
@@ -78,7 +83,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "mask": MASK},
     "categorical_kl": {"logits": LOGITS, "other_logits": LOGITS + 1, "action_mask": LEGAL},
     "gaussian_kl": GAUSS | OTHER,
-    "adapt_kl_coef": {"kl_coef": 0.5, "kl": 0.25, "target_kl": 0.125},
+    "adapt_kl_coef": {"kl_coef": 0.5, "kl": 0.25, "target_kl": 0.125, "kl_rule": "rllib"},
     "categorical_log_prob": {"logits": LOGITS, "actions": np.array([0, 2]), "action_mask": LEGAL},
     "categorical_entropy": {"logits": LOGITS, "action_mask": LEGAL},
     "gaussian_log_prob": GAUSS | {"actions": _grid((0, 0), (1, 1))},
@@ -92,6 +97,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "reduction": "mean"},
     "clip_loss": {name: _grid((1, NAN), (-1, 0)) for name in POLICY}
     | {"clip_eps": 0.25, "dual_clip": 2.0, "mask": MASK, "reduction": "trajectory"},
+    "gspo_loss": {"log_prob": _grid((1, NAN), (-1, 0)), "old_log_prob": _grid((1, NAN), (-1, 0)),
+                  "advantages": _row(1, -1), "mask": MASK, "clip_eps": 0.25},
+    "cispo_loss": {name: _grid((1, NAN), (-1, 0)) for name in POLICY}
+    | {"clip_eps": 0.25, "mask": MASK, "reduction": "trajectory"},
+    "truncated_is_loss": {name: _grid((1, NAN), (-1, 0)) for name in (*POLICY, "rollout_log_prob")}
+    | {"max_weight": 2.0, "clip_eps": 0.25, "mask": MASK, "reduction": "sum"},
     "kl_penalty_loss": {"logits": LOGITS, "old_logits": LOGITS + 1, "actions": np.array([0, 2]),
                         "advantages": _row(1, -1), "kl_coef": 0.5, "action_mask": LEGAL, "reduction": "mean"},
     "value_loss": {"values": _grid((1, NAN), (-1, 0)), "returns": _grid((1, NAN), (2, 0)), "mask": MASK,
@@ -136,6 +147,9 @@ OUTSIDE: dict[str, tuple[Any, ...]] = {
     "beta1": (1.0, -0.5, NAN, None),
     "beta2": (1.0, -0.5, NAN, None),
     "eps": (0.0, -1e-8, NAN, None),
+    "batch_steps": (0, -1.0, NAN, np.inf, None, "64"),
+    "horizon": (0, -1.0, NAN, np.inf, None, True),
+    "kl_rule": ("median", "", None, 3),
     "reduction": ("median", "", None, 3),
 }
 """Hyper-parameters by name: what each must refuse."""
@@ -374,8 +388,8 @@ def test_every_public_function_is_here() -> None:
 
 def test_hyper_parameters_have_no_defaults() -> None:
     """Data first, then keywords without default; only masks, forms of the clip,
-    and the reduction have one."""
-    allowed = {"mask", "action_mask", "dual_clip", "reduction", "clip_eps", "clip_eps_low", "clip_eps_high"}
+    the rule that moves beta and the reduction have one."""
+    allowed = {"mask", "action_mask", "dual_clip", "reduction", "clip_eps", "clip_eps_low", "clip_eps_high", "kl_rule"}
     with_default = {
         (function, name)
         for function in GOOD
@@ -384,7 +398,8 @@ def test_hyper_parameters_have_no_defaults() -> None:
     }
 
     assert {name for _, name in with_default} == allowed
-    assert {function for function, name in with_default if name.startswith("clip_eps")} == {"clip_loss"}
+    assert {function for function, name in with_default if name.startswith("clip_eps")} == {
+        "clip_loss", "gspo_loss", "cispo_loss", "truncated_is_loss"}
 
 
 def test_kl_penalty_loss_uses_nothing_of_a_masked_slot() -> None:

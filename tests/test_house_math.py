@@ -21,6 +21,8 @@ HOUSE = Path(ppocore.__file__).parent
 ROOMS = {
     "reductions": set(),
     "expectations": set(),
+    "groups": set(),
+    "token_rewards": set(),
     "optimizers": set(),
     "distributions": set(),
     "importance": set(),
@@ -31,6 +33,7 @@ ROOMS = {
     "diagnostics": {"importance"},
     "value_losses": {"reductions"},
     "losses": {"value_losses", "reductions"},
+    "sequence_losses": {"losses", "reductions"},
     "kl_penalty": {"losses", "distributions", "divergences", "reductions"},
 }
 OUTSIDE = {"__future__", "collections", "fractions", "typing", "numpy", "scipy", "numba"}
@@ -177,7 +180,9 @@ def test_kernels_of_basic_arithmetic_are_the_same_compiled_and_plain() -> None:
     rng = np.random.default_rng(7)
     basic = {"td_error_kernel": 5, "gae_kernel": 5, "return_kernel": 4, "clip_kernel": 5,
     "squared_error_kernel": 2,
-             "clipped_value_kernel": 4, "adapt_kl_coef_kernel": 3, "adam_kernel": 10}  # fmt: skip
+             "clipped_value_kernel": 4, "adapt_kl_coef_kernel": 3, "adam_kernel": 10,
+             "rllib_kl_coef_kernel": 3, "tf_agents_kl_coef_kernel": 3, "proportional_kl_coef_kernel": 5,
+             "kl_reward_kernel": 3, "cispo_kernel": 5}  # fmt: skip
     flags = {"td_error_kernel": 3, "gae_kernel": 2, "return_kernel": 2}
     shipped = {name.split(".")[1]: value for name, value in KERNELS.items()}
     special = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, 1.7e308])

@@ -13,9 +13,11 @@ from decimal import Decimal
 from ppocore.conformance.operations import OPERATIONS
 
 ROLLOUT = ("td_errors", "gae", "discounted_returns", "vtrace")
-RATIOS = ("ratio", "kl_k1", "kl_k2", "kl_k3", "surrogate_loss", "clip_loss", "kl_penalty_loss", "ppo_loss")
+RATIOS = ("ratio", "kl_k1", "kl_k2", "kl_k3", "surrogate_loss", "clip_loss", "kl_penalty_loss", "ppo_loss",
+          "gspo_loss", "truncated_is_loss")
 LOSSES = ("policy_gradient_loss", "surrogate_loss", "clip_loss", "kl_penalty_loss", "value_loss", "clipped_value_loss",
-          "huber_value_loss", "ppo_loss")
+          "huber_value_loss", "ppo_loss", "cispo_loss", "truncated_is_loss")
+NORMALISED = ("normalize_advantages", "grpo_advantages")
 NUMBER = r"[0-9.]+(?:e[-+]?[0-9]+)?"
 
 
@@ -43,9 +45,9 @@ class Convention:
 def _list() -> tuple[Convention, ...]:
     eps = ("outside:E", "inside:E", "floor:E")
     return (
-        Convention("advantage_std", ("ddof0", "ddof1"), ("normalize_advantages",),
+        Convention("advantage_std", ("ddof0", "ddof1"), NORMALISED,
                    "Divide the variance by n, or by n - 1.", ("ddof0", "ddof1")),
-        Convention("std_eps", ("outside:1e-8", *eps, "none"), ("normalize_advantages",),
+        Convention("std_eps", ("outside:1e-8", *eps, "none"), NORMALISED,
                    "Where the small number stands: std + E, sqrt(var + E), max(std, E), nowhere.", eps),
         Convention("value_loss_scale", ("one", "half"), ("value_loss", "clipped_value_loss", "ppo_loss"),
                    "(v - R)^2, or half of it.", ("one", "half")),
@@ -74,10 +76,11 @@ def _list() -> tuple[Convention, ...]:
         Convention("kl_rule", ("paper", "rllib", "tf_agents"), ("adapt_kl_coef",),
                    "x2 above 1.5 target, /2 below target / 1.5; x1.5 above 2, x0.5 below 0.5;"
                    " x1.5 and /1.5 outside target (1 +- 0.3)."),
-        Convention("clip_band", ("linear", "log_symmetric"), ("clip_loss", "ppo_loss"),
+        Convention("clip_band", ("linear", "log_symmetric"),
+                   ("clip_loss", "ppo_loss", "truncated_is_loss"),
                    "[1 - eps, 1 + eps] or [1 / (1 + eps), 1 + eps]."),
         Convention("log_ratio_clamp", ("none", "C"), RATIOS, "Log-ratios clamped to [-C, C] before exp."),
-        Convention("dual_clip", ("none", "C"), ("clip_loss", "ppo_loss"),
+        Convention("dual_clip", ("none", "C"), ("clip_loss", "ppo_loss", "truncated_is_loss"),
                    "A hidden lower bound C A where A < 0."),
     )
 

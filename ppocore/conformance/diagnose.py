@@ -313,7 +313,7 @@ def _implied(name: str, choices: Choices) -> bool:
 
 def _other_rank(operation: Operation, asked: Sequence[Pair]) -> set[int]:
     """Questions of a rank that the function does not take: (B,) and (B, L) are alternatives."""
-    if operation.name not in ("policy_gradient_loss", "surrogate_loss", "clip_loss"):
+    if operation.name not in ("policy_gradient_loss", "surrogate_loss", "clip_loss", "cispo_loss", "truncated_is_loss"):
         return set()
     ranks: dict[int, list[Pair]] = {1: [], 2: []}
     for pair in asked:

@@ -24,7 +24,7 @@ SCALARS: Mapping[str, tuple[float, ...]] = {
     "clip_eps": (0.5, 0.25), "dual_clip": (2.0, 4.0), "value_clip_eps": (1.0, 0.5), "kl_coef": (1.0, 0.5),
     "vf_coef": (1.0, 0.5), "ent_coef": (1.0, 0.5), "target_kl": (1.0, 0.5), "kl": (1.0, 4.0, 0.25),
     "max_norm": (1.0, 2.0), "learning_rate": (1.0, 0.5), "beta1": (0.5, 0.75), "beta2": (0.75, 0.5),
-    "eps": (0.5, 0.25), "step": (1, 2),
+    "eps": (0.5, 0.25), "step": (1, 2), "batch_steps": (1, 2), "horizon": (2, 4), "max_weight": (2.0, 4.0),
 }
 """Plain values of the scalars, all within their ranges."""
 LARGEST = {"log_std": 2.0, "other_log_std": 2.0}

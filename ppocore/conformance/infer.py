@@ -16,6 +16,8 @@ from ppocore.conformance.conventions import number_text
 
 Asked = Sequence[tuple[Question, Answer]]
 USUAL_CLAMPS = ("20", "10")
+USUAL_EPS = ("outside:1e-4", "outside:1e-6")
+"""Of group advantages, tried also where the answers tell nothing: a mistake may hide the number."""
 
 
 def values(convention: str, operation: str, asked: Asked, dtype: str) -> list[str]:
@@ -46,16 +48,11 @@ def _eps_values(kind: str, x: float, room: float) -> Iterator[str]:
 
 def _std_eps(operation: str, asked: Asked, unit: float) -> Iterator[str]:
     yield "none"
-    scored = sorted((float(np.std(_valid(q))), i) for i, (q, _) in enumerate(asked) if _valid(q).size > 1)
+    found = [group for question, answer in asked for group in _normalised(question, answer)]
+    scored = sorted((float(np.std(a)), i) for i, (a, _) in enumerate(found) if a.size > 1)
     for _, i in [pair for pair in scored if pair[0] > 0][:3]:
-        question, answer = asked[i]
-        a = _valid(question)
+        a, got = found[i]
         centred = a - a.mean()
-        got = _first(answer)
-        if got.shape != question.inputs["advantages"].shape:
-            continue
-        mask = question.inputs.get("mask")
-        got = got[mask] if mask is not None else got
         top = int(np.argmax(np.abs(centred)))
         if not got[top]:
             continue
@@ -67,14 +64,23 @@ def _std_eps(operation: str, asked: Asked, unit: float) -> Iterator[str]:
             yield from _eps_values("inside:", denominator**2 - std**2, 2 * room * abs(denominator))
         if denominator > float(np.std(a, ddof=1)) * (1 + 1e-6):
             yield from _eps_values("floor:", denominator, room)
+    if operation == "grpo_advantages":
+        yield from USUAL_EPS
     # A floor below every spread that was asked about shows only where all advantages are equal.
     yield "floor:1e-9"
 
 
-def _valid(question: Question) -> np.ndarray:
-    a = np.asarray(question.inputs["advantages"])
-    mask = question.inputs.get("mask")
-    return a if mask is None else a[mask]
+def _normalised(question: Question, answer: Answer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What was normalised together, and what was made of it: the valid entries, or each row of a group."""
+    got = _first(answer)
+    if "rewards" in question.inputs:
+        rewards = np.asarray(question.inputs["rewards"])
+        if got.shape == rewards.shape:
+            yield from zip(rewards, got, strict=True)
+        return
+    a, mask = np.asarray(question.inputs["advantages"]), question.inputs.get("mask")
+    if got.shape == a.shape:
+        yield (a, got) if mask is None else (a[mask], got[mask])
 
 
 def _first(answer: Answer) -> np.ndarray:

@@ -54,6 +54,22 @@ def token_gae(rewards: Array, values: Array, mask: Array, gamma: float, gae_lamb
     return ppocore.token_gae(rewards, values, mask, gamma=gamma, gae_lambda=gae_lambda).advantages
 
 
+def grpo_advantages(rewards: Array) -> Any:
+    return ppocore.grpo_advantages(rewards)
+
+
+def rloo_advantages(rewards: Array) -> Any:
+    return ppocore.rloo_advantages(rewards)
+
+
+def dr_grpo_advantages(rewards: Array) -> Any:
+    return ppocore.dr_grpo_advantages(rewards)
+
+
+def kl_reward(scores: Array, log_prob: Array, ref_log_prob: Array, mask: Array, kl_coef: float) -> Any:
+    return ppocore.kl_reward(scores, log_prob, ref_log_prob, mask, kl_coef=kl_coef)
+
+
 def normalize_advantages(advantages: Array, mask: Array | None = None) -> Any:
     return ppocore.normalize_advantages(advantages, mask=mask)
 
@@ -108,6 +124,12 @@ def adapt_kl_coef(kl_coef: float, kl: float, target_kl: float) -> Any:
     return ppocore.adapt_kl_coef(kl_coef, kl, target_kl)
 
 
+def adapt_kl_coef_proportional(
+    kl_coef: float, kl: float, target_kl: float, batch_steps: int, horizon: int
+) -> Any:
+    return ppocore.adapt_kl_coef_proportional(kl_coef, kl, target_kl, batch_steps=batch_steps, horizon=horizon)
+
+
 def categorical_log_prob(logits: Array, actions: Array, action_mask: Array | None = None) -> Any:
     return ppocore.categorical_log_prob(logits, actions, action_mask=action_mask).log_prob
 
@@ -144,6 +166,32 @@ def clip_loss(
     return ppocore.clip_loss(
         log_prob, old_log_prob, advantages, clip_eps=clip_eps, clip_eps_low=clip_eps_low,
         clip_eps_high=clip_eps_high, dual_clip=dual_clip, mask=mask)
+
+
+def gspo_loss(
+    log_prob: Array, old_log_prob: Array, advantages: Array, mask: Array, clip_eps: float | None = None,
+    clip_eps_low: float | None = None, clip_eps_high: float | None = None,
+) -> Any:
+    return ppocore.gspo_loss(log_prob, old_log_prob, advantages, mask, clip_eps=clip_eps, clip_eps_low=clip_eps_low,
+                             clip_eps_high=clip_eps_high)
+
+
+def cispo_loss(
+    log_prob: Array, old_log_prob: Array, advantages: Array, clip_eps: float | None = None,
+    clip_eps_low: float | None = None, clip_eps_high: float | None = None, mask: Array | None = None,
+) -> Any:
+    return ppocore.cispo_loss(log_prob, old_log_prob, advantages, clip_eps=clip_eps, clip_eps_low=clip_eps_low,
+                              clip_eps_high=clip_eps_high, mask=mask)
+
+
+def truncated_is_loss(
+    log_prob: Array, old_log_prob: Array, rollout_log_prob: Array, advantages: Array, max_weight: float,
+    clip_eps: float | None = None, clip_eps_low: float | None = None, clip_eps_high: float | None = None,
+    mask: Array | None = None,
+) -> Any:
+    return ppocore.truncated_is_loss(
+        log_prob, old_log_prob, rollout_log_prob, advantages, max_weight=max_weight, clip_eps=clip_eps,
+        clip_eps_low=clip_eps_low, clip_eps_high=clip_eps_high, mask=mask)
 
 
 def kl_penalty_loss(

@@ -78,6 +78,9 @@ def _cut(question: Question, main: tuple[int, ...], axis: int, keep: slice) -> M
 
 
 def _legal(inputs: Mapping[str, Any]) -> bool:
+    if set(inputs) == {"rewards"} and inputs["rewards"].shape[1] < 2:
+        # A completion is compared with others of its prompt.
+        return False
     for name in ("mask", "action_mask"):
         mask = inputs.get(name)
         if mask is not None and not np.all(np.any(mask, axis=-1)):

@@ -90,6 +90,17 @@ def _normalize(draw: Draw, kind: int) -> Made:
     return {"advantages": _spread(draw, kind, 300) + (0.0, 0.1, 1e3)[kind % 3]}
 
 
+def _groups(draw: Draw, kind: int) -> Made:
+    rewards = _spread(draw, kind, (B, 20)) + (0.0, 0.1, 1e3)[kind % 3]
+    return {"rewards": (rewards > 0).astype(np.float64) if kind == 4 else rewards}
+
+
+def _kl_reward(draw: Draw, kind: int) -> Made:
+    batch = _batch(draw, kind)
+    return {"scores": _spread(draw, kind, B), "log_prob": batch["log_prob"], "ref_log_prob": batch["old_log_prob"],
+            "mask": batch["mask"], "kl_coef": (0.05, 1.3)[kind % 2]}
+
+
 def _two_logs(draw: Draw, kind: int) -> Made:
     new, old = _log_probs(draw, kind, 3)
     return {"log_prob": new, "old_log_prob": old}
@@ -114,6 +125,21 @@ def _policy_gradient(draw: Draw, kind: int) -> Made:
 def _clip_loss(draw: Draw, kind: int) -> Made:
     made = {**_policy_loss(draw, kind), "clip_eps": (0.2, 0.1, 0.5)[kind % 3]}
     return {**made, "dual_clip": 3.0} if kind % 2 else made
+
+
+def _gspo_loss(draw: Draw, kind: int) -> Made:
+    return {**_batch(draw, kind), "advantages": _spread(draw, kind // 2, B), "clip_eps_low": (0.2, 3e-4)[kind % 2],
+            "clip_eps_high": (0.28, 4e-4)[kind % 2]}
+
+
+def _cispo_loss(draw: Draw, kind: int) -> Made:
+    return {**_policy_loss(draw, kind), "clip_eps": (0.2, 0.1, 0.5)[kind % 3]}
+
+
+def _truncated_is_loss(draw: Draw, kind: int) -> Made:
+    made = _cispo_loss(draw, kind)
+    drift = draw.normal(size=(B, L)) * (1.0, 1e-4, 8.0)[kind % 3]
+    return {**made, "rollout_log_prob": made["old_log_prob"] - drift, "max_weight": (2.0, 5.0)[kind % 2]}
 
 
 def _ppo_loss(draw: Draw, kind: int) -> Made:
@@ -224,6 +250,16 @@ def _adapt(draw: Draw, kind: int) -> Made:
     return {"kl_coef": float(draw.lognormal()), "kl": float(draw.lognormal() * 0.01), "target_kl": 0.01}
 
 
+def _rules(draw: Draw, kind: int) -> Made:
+    return {**_adapt(draw, kind), "kl_rule": ("paper", "rllib", "tf_agents")[kind % 3]}
+
+
+def _proportional(draw: Draw, kind: int) -> Made:
+    kl = (float(draw.uniform(-0.1, 0.4)), float(0.06 * draw.lognormal(sigma=0.1)), 0.06 * (1 + 1e-9))[kind % 3]
+    return {"kl_coef": float(draw.lognormal()), "kl": kl, "target_kl": 0.06,
+            "batch_steps": float(draw.integers(1, 512)), "horizon": (10_000.0, 77.0)[kind % 2]}
+
+
 def _grads(draw: Draw, kind: int) -> Made:
     size = 10.0 ** (-30, 0, 12)[kind % 3]
     return {"grads": [_spread(draw, kind, (B, A)) * size, _spread(draw, kind + 1, 33) * size], "max_norm": 0.5}
@@ -255,15 +291,18 @@ def _trajectory(draw: Draw, kind: int) -> Made:
 
 INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "adam_step": _adam,
-    "adapt_kl_coef": _adapt,
+    "adapt_kl_coef": _rules,
+    "adapt_kl_coef_proportional": _proportional,
     "categorical_entropy": _categorical,
     "categorical_kl": _categorical_kl,
     "categorical_log_prob": _categorical_log_prob,
+    "cispo_loss": _cispo_loss,
     "clip_fraction": _clip_fraction,
     "clip_grad_norm": _grads,
     "clip_loss": _clip_loss,
     "clipped_value_loss": _clipped_value_loss,
     "discounted_returns": _discounted_returns,
+    "dr_grpo_advantages": _groups,
     "effective_sample_size": _sample_size,
     "explained_variance": _explained_variance,
     "gae": _gae,
@@ -271,18 +310,22 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "gaussian_kl": _two_gaussians,
     "gaussian_log_prob": _gaussian_log_prob,
     "gaussian_weight_second_moment": _two_gaussians,
+    "grpo_advantages": _groups,
+    "gspo_loss": _gspo_loss,
     "huber_value_loss": _huber,
     "importance_estimate": _weights,
     "kl_k1": _batch,
     "kl_k2": _batch,
     "kl_k3": _batch,
     "kl_penalty_loss": _kl_penalty,
+    "kl_reward": _kl_reward,
     "masked_mean": _means,
     "normalize_advantages": _normalize,
     "per_decision_importance_estimate": _per_decision,
     "policy_gradient_loss": _policy_gradient,
     "ppo_loss": _ppo_loss,
     "ratio": _two_logs,
+    "rloo_advantages": _groups,
     "running_moments": _running,
     "self_normalized_estimate": _self_normalized,
     "sequence_mean": _means,
@@ -294,6 +337,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "token_gae": _token_gae,
     "trajectory_mean": _trajectory,
     "truncated_importance_estimate": _truncated,
+    "truncated_is_loss": _truncated_is_loss,
     "update_moments": _update,
     "value_loss": _value_loss,
     "vtrace": _vtrace,

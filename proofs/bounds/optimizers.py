@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from flint import arb
+from flint import arb, fmpq
 
 from proofs.bounds import terms
 from proofs.bounds.book import NEAR, NO_CLAIM, Balls, bound, where
 from proofs.bounds.trees import height
+from proofs.definitions.optimizers import KL_RULES
 from proofs.methods.rounding import LIBM_UNITS as LIBM
 
 U = arb(2) ** -53
 
 
-@bound("adapt_kl_coef", "ACC-15", value="0; nothing if KL is within 2^-30 of a threshold")
-def adapt_kl_coef(true: Any, kl_coef: Any, kl: Any, target_kl: Any) -> dict[str, Balls]:
-    near = any(abs(kl - end) <= NEAR * end for end in (target_kl * 3 / 2, target_kl * 2 / 3))
-    return {"value": NO_CLAIM if near else arb(0)}
+@bound("adapt_kl_coef", "ACC-15",
+       value="0, |exact| under the other rules; nothing if KL is within 2^-30 of a threshold")
+def adapt_kl_coef(true: Any, kl_coef: Any, kl: Any, target_kl: Any, kl_rule: str = "paper") -> dict[str, Balls]:
+    high, low, *_ = KL_RULES[kl_rule]
+    ends = (target_kl * arb(fmpq(end.numerator, end.denominator)) for end in (high, low))
+    near = any(abs(kl - end) <= NEAR * end for end in ends)
+    return {"value": NO_CLAIM if near else arb(0) if kl_rule == "paper" else abs(true["value"])}
 
 
 @bound(

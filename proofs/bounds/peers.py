@@ -17,7 +17,10 @@ GRADIENTS: dict[str, dict[str, tuple[str, str]]] = {
     "categorical_entropy": {"grad_logits": ("entropy", "logits")},
     "categorical_kl": {"grad_logits": ("kl", "logits"), "grad_other_logits": ("kl", "other_logits")},
     "categorical_log_prob": {"grad_logits": ("log_prob", "logits")},
+    "cispo_loss": POLICY_LOSS,
     "clip_loss": POLICY_LOSS,
+    "gspo_loss": POLICY_LOSS,
+    "truncated_is_loss": POLICY_LOSS,
     "clipped_value_loss": {"grad_values": ("loss", "values")},
     "gaussian_kl": {
         "grad_mean": ("kl", "mean"), "grad_log_std": ("kl", "log_std"), "grad_other_mean": ("kl", "other_mean"),
@@ -46,7 +49,8 @@ GRADIENTS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """By function and output: the value whose derivative it is, and in what."""
 
-NONE = {"adapt_kl_coef": "compares one number", "squashed_gaussian_entropy": "no usual expression but sampling"}
+NONE = {"adapt_kl_coef": "compares one number", "adapt_kl_coef_proportional": "one number, no array",
+        "squashed_gaussian_entropy": "no usual expression but sampling"}
 """Functions that have no usual expression to compare with."""
 
 

@@ -87,6 +87,23 @@ def discounted_returns(rewards, next_values, terminated, truncated, gamma):
     return {"value": returns}
 
 
+def grpo_advantages(rewards):
+    return {"value": (rewards - rewards.mean(1, keepdims=True)) / (rewards.std(1, keepdims=True) + 1e-8)}
+
+
+def rloo_advantages(rewards):
+    return {"value": rewards - (rewards.sum(1, keepdims=True) - rewards) / (rewards.shape[1] - 1)}
+
+
+def dr_grpo_advantages(rewards):
+    return {"value": rewards - rewards.mean(1, keepdims=True)}
+
+
+def kl_reward(scores, log_prob, ref_log_prob, mask, kl_coef):
+    last = mask & (jnp.cumsum(mask[:, ::-1], axis=1)[:, ::-1] == 1)
+    return {"value": jnp.where(mask, -kl_coef * (log_prob - ref_log_prob), 0.0) + last * scores[:, None]}
+
+
 def normalize_advantages(advantages):
     return {"value": (advantages - advantages.mean()) / (advantages.std() + 1e-8)}
 
@@ -203,6 +220,23 @@ def _reduced(x, mask, reduction):
 
 def surrogate_loss(log_prob, old_log_prob, advantages, mask, reduction):
     return {"loss": -_reduced(jnp.exp(log_prob - old_log_prob) * advantages, mask, reduction)}
+
+
+def gspo_loss(log_prob, old_log_prob, advantages, mask, clip_eps_low, clip_eps_high):
+    s = jnp.exp(((log_prob - old_log_prob) * mask).sum(1) / mask.sum(1))
+    return {"loss": -jnp.minimum(s * advantages, jnp.clip(s, 1 - clip_eps_low, 1 + clip_eps_high) * advantages).mean()}
+
+
+def cispo_loss(log_prob, old_log_prob, advantages, clip_eps, mask, reduction):
+    w = jax.lax.stop_gradient(jnp.clip(jnp.exp(log_prob - old_log_prob), 1 - clip_eps, 1 + clip_eps))
+    return {"loss": -_reduced(w * advantages * log_prob, mask, reduction)}
+
+
+def truncated_is_loss(log_prob, old_log_prob, rollout_log_prob, advantages, max_weight, clip_eps, mask, reduction):
+    r = jnp.exp(log_prob - old_log_prob)
+    w = jnp.minimum(jnp.exp(old_log_prob - rollout_log_prob), max_weight)
+    objective = w * jnp.minimum(r * advantages, jnp.clip(r, 1 - clip_eps, 1 + clip_eps) * advantages)
+    return {"loss": -_reduced(objective, mask, reduction)}
 
 
 def clip_loss(log_prob, old_log_prob, advantages, clip_eps, mask, reduction, dual_clip=None):

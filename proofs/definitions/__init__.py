@@ -17,9 +17,11 @@ from proofs.definitions import diagnostics as diag
 from proofs.definitions import distributions as dist
 from proofs.definitions import divergences as div
 from proofs.definitions import expectations as expect
+from proofs.definitions import groups as grp
 from proofs.definitions import importance as imp
 from proofs.definitions import losses, off_policy, optimizers
 from proofs.definitions import reductions as red
+from proofs.definitions import sequence_losses as seq
 
 Definition = Callable[..., dict[str, Any]]
 
@@ -30,6 +32,13 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "vtrace": (off_policy.vtrace, off_policy.vtrace_by_elimination),
     "token_gae": (adv.token_gae, adv.token_gae_compressed),
     "normalize_advantages": (adv.normalize_advantages, adv.normalize_advantages_by_pairs),
+    "grpo_advantages": (grp.grpo_advantages, grp.grpo_advantages_by_pairs),
+    "rloo_advantages": (grp.rloo_advantages, grp.rloo_advantages_by_pairs),
+    "dr_grpo_advantages": (grp.dr_grpo_advantages, grp.dr_grpo_advantages_by_pairs),
+    "kl_reward": (grp.kl_reward, grp.kl_reward_by_returns),
+    "adapt_kl_coef_proportional": (
+        optimizers.adapt_kl_coef_proportional, optimizers.adapt_kl_coef_proportional_by_target
+    ),
     "ratio": (imp.ratio, imp.ratio_of_probabilities),
     "importance_estimate": (imp.importance_estimate, imp.importance_estimate_of_probabilities),
     "self_normalized_estimate": (imp.self_normalized_estimate, imp.self_normalized_estimate_by_softmax),
@@ -56,6 +65,9 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "policy_gradient_loss": (losses.policy_gradient_loss, losses.policy_gradient_loss_by_polarisation),
     "surrogate_loss": (losses.surrogate_loss, losses.surrogate_loss_of_probabilities),
     "clip_loss": (losses.clip_loss, losses.clip_loss_by_sign),
+    "gspo_loss": (seq.gspo_loss, seq.gspo_loss_by_roots),
+    "cispo_loss": (seq.cispo_loss, seq.cispo_loss_by_hand),
+    "truncated_is_loss": (seq.truncated_is_loss, seq.truncated_is_loss_at_the_advantage),
     "kl_penalty_loss": (losses.kl_penalty_loss, losses.kl_penalty_loss_by_hand),
     "value_loss": (losses.value_loss, losses.value_loss_by_moments),
     "clipped_value_loss": (losses.clipped_value_loss, losses.clipped_value_loss_by_distance),

@@ -19,22 +19,52 @@ from proofs.definitions.numbers import (
     variance,
 )
 
+KL_RULES = {
+    "paper": (ONE * 3 / 2, ONE * 2 / 3, ONE * 2, ONE / 2),
+    "rllib": (ONE * 2, ONE / 2, ONE * 3 / 2, ONE / 2),
+    "tf_agents": (ONE * 13 / 10, ONE * 7 / 10, ONE * 3 / 2, ONE * 2 / 3),
+}
+"""Above which and below which multiple of the target beta moves, and by which factors."""
 
-def adapt_kl_coef(kl_coef: Number, kl: Number, target_kl: Number) -> dict[str, Nested]:
-    """2 beta if kl > 1.5 target, beta / 2 if kl < target / 1.5, else beta (arXiv:1707.06347, section 4; S12)."""
+
+def adapt_kl_coef(kl_coef: Number, kl: Number, target_kl: Number, *, kl_rule: str = "paper") -> dict[str, Nested]:
+    """2 beta if kl > 1.5 target, beta / 2 if kl < target / 1.5, else beta (arXiv:1707.06347, section 4; S12).
+
+    Under "rllib" and "tf_agents" with their own thresholds and factors.
+    """
     beta, measured, target = rational([kl_coef, kl, target_kl])
-    bound = rational(1.5)
-    if measured > bound * target:
-        return {"kl_coef": beta * 2}
-    return {"kl_coef": beta / 2 if measured < target / bound else beta}
+    high, low, up, down = KL_RULES[kl_rule]
+    if measured > high * target:
+        return {"kl_coef": beta * up}
+    return {"kl_coef": beta * down if measured < low * target else beta}
 
 
-def adapt_kl_coef_by_quotient(kl_coef: Number, kl: Number, target_kl: Number) -> dict[str, Nested]:
-    """beta times 2 or 1/2 or 1, by where kl / target lies beside 2/3 and 3/2."""
+def adapt_kl_coef_by_quotient(
+    kl_coef: Number, kl: Number, target_kl: Number, *, kl_rule: str = "paper"
+) -> dict[str, Nested]:
+    """beta times a factor, by where kl / target lies beside the two thresholds."""
     beta, measured, target = rational([kl_coef, kl, target_kl])
+    high, low, up, down = KL_RULES[kl_rule]
     quotient = measured / target
-    factor = ONE * 2 if quotient > ONE * 3 / 2 else ONE / 2 if quotient < ONE * 2 / 3 else ONE
-    return {"kl_coef": beta * factor}
+    return {"kl_coef": beta * (up if quotient > high else down if quotient < low else ONE)}
+
+
+def adapt_kl_coef_proportional(
+    kl_coef: Number, kl: Number, target_kl: Number, *, batch_steps: Number, horizon: Number
+) -> dict[str, Nested]:
+    """beta (1 + clip(kl / target - 1, -0.2, 0.2) batch_steps / horizon) (arXiv:1909.08593, section 2.2)."""
+    beta, measured, target, steps, whole = rational([kl_coef, kl, target_kl, batch_steps, horizon])
+    error = min(max(measured / target - 1, -ONE / 5), ONE / 5)
+    return {"kl_coef": beta * (1 + error * steps / whole)}
+
+
+def adapt_kl_coef_proportional_by_target(
+    kl_coef: Number, kl: Number, target_kl: Number, *, batch_steps: Number, horizon: Number
+) -> dict[str, Nested]:
+    """beta plus beta (held kl - target) / target of the share, the kl held between 0.8 and 1.2 of the target."""
+    beta, measured, target, steps, whole = rational([kl_coef, kl, target_kl, batch_steps, horizon])
+    held = min(max(measured, target * 4 / 5), target * 6 / 5)
+    return {"kl_coef": beta + beta * (held - target) * steps / (target * whole)}
 
 
 def clip_grad_norm(grads: list[Nested], *, max_norm: Number) -> dict[str, Nested]:

@@ -11,7 +11,16 @@ from flint import ctx
 
 from proofs.definitions import ALTERNATIVES, DEFINITIONS, Definition
 from proofs.definitions.numbers import Undecided
-from proofs.freeze import losses, off_policy, plain_losses, probability, rollouts, statistics
+from proofs.freeze import (
+    groups,
+    losses,
+    off_policy,
+    plain_losses,
+    probability,
+    rollouts,
+    sequence_losses,
+    statistics,
+)
 from proofs.freeze.contract import OPERATIONS
 from proofs.freeze.design import Design, exactly
 from proofs.freeze.digits import Uncertain, exact, rounded
@@ -19,7 +28,7 @@ from proofs.freeze.kills import KILLS
 
 DESIGNS: dict[str, tuple[Design, ...]] = {
     **rollouts.DESIGNS, **probability.DESIGNS, **losses.DESIGNS, **statistics.DESIGNS,
-    **off_policy.DESIGNS, **plain_losses.DESIGNS}
+    **off_policy.DESIGNS, **plain_losses.DESIGNS, **groups.DESIGNS, **sequence_losses.DESIGNS}
 
 PRECISIONS = (256, 1024, 4096)
 """Working bits to try.  256 are enough but where e^1000 meets a difference of logs."""

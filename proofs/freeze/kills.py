@@ -6,7 +6,12 @@ shows stand with the first vector that shows them, the others with the vector ma
 
 from __future__ import annotations
 
+from proofs.freeze.kills_groups import GROUPS
+from proofs.freeze.kills_sequence_losses import SEQUENCE_LOSSES
+
 KILLS: dict[str, dict[str, str]] = {
+    **GROUPS,
+    **SEQUENCE_LOSSES,
     "td_errors": {
         "nothing-ends": "bootstraps-from-last-acted-observation value-not-subtracted sign-flipped",
         "terminated-midway": "done-read-one-step-late done-read-one-step-early terminal-state-bootstrapped",

@@ -72,6 +72,29 @@ def normalize_advantages(advantages, mask=None):
     return (advantages - mean) / (std + 1e-8)
 
 
+def grpo_advantages(rewards):
+    return (rewards - rewards.mean(1, keepdims=True)) / (rewards.std(1, keepdims=True) + 1e-8)
+
+
+def rloo_advantages(rewards):
+    others = 1 - jnp.eye(rewards.shape[1], dtype=rewards.dtype)
+    return rewards - rewards @ others / (rewards.shape[1] - 1)
+
+
+def dr_grpo_advantages(rewards):
+    return jax.vmap(lambda row: row - row.mean())(rewards)
+
+
+def kl_reward(scores, log_prob, ref_log_prob, mask, kl_coef):
+    later = jnp.cumsum(mask[:, ::-1], axis=1)[:, ::-1]
+    last = mask & (later == 1)
+    return jnp.where(mask, -kl_coef * (log_prob - ref_log_prob) + last * scores[:, None], 0.0)
+
+
+def adapt_kl_coef_proportional(kl_coef, kl, target_kl, batch_steps, horizon):
+    return kl_coef + kl_coef * jnp.clip(kl / target_kl - 1, -0.2, 0.2) * batch_steps / horizon
+
+
 def ratio(log_prob, old_log_prob):
     return jnp.exp(log_prob - old_log_prob)
 
@@ -184,6 +207,30 @@ def clip_loss(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None, mask
     if dual_clip is not None:
         objective = jnp.where(advantages < 0, jnp.maximum(objective, dual_clip * advantages), objective)
     return -_mean(objective, mask)
+
+
+def gspo_loss(log_prob, old_log_prob, advantages, mask, clip_eps):
+    d = jnp.where(mask, log_prob, 0.0) - jnp.where(mask, old_log_prob, 0.0)
+    s = jnp.exp(d.sum(1) / mask.sum(1))
+    return -jnp.minimum(s * advantages, jnp.clip(s, 1 - clip_eps, 1 + clip_eps) * advantages).mean()
+
+
+def cispo_loss(log_prob, old_log_prob, advantages, clip_eps_low, clip_eps_high, mask=None):
+    if mask is None:
+        mask = jnp.ones(log_prob.shape, dtype=bool)
+    log_prob, old_log_prob, advantages = (jnp.where(mask, x, 0.0) for x in (log_prob, old_log_prob, advantages))
+    weight = jnp.clip(jnp.exp(log_prob - old_log_prob), 1 - clip_eps_low, 1 + clip_eps_high)
+    return -(jax.lax.stop_gradient(weight) * advantages * log_prob).sum() / mask.sum()
+
+
+def truncated_is_loss(log_prob, old_log_prob, rollout_log_prob, advantages, max_weight, clip_eps, mask=None):
+    if mask is None:
+        mask = jnp.ones(log_prob.shape, dtype=bool)
+    new, old, rollout, a = (
+        jnp.where(mask, x, 0.0) for x in (log_prob, old_log_prob, rollout_log_prob, advantages))
+    r, weight = jnp.exp(new - old), jnp.minimum(jnp.exp(old - rollout), max_weight)
+    objective = weight * jnp.minimum(r * a, jnp.clip(r, 1 - clip_eps, 1 + clip_eps) * a)
+    return -jnp.where(mask, objective, 0.0).sum() / mask.sum()
 
 
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):

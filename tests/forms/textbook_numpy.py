@@ -69,6 +69,31 @@ def normalize_advantages(advantages, mask=None):
     return out if mask is None else np.where(mask, out, 0.0)
 
 
+def grpo_advantages(rewards):
+    return (rewards - rewards.mean(axis=1, keepdims=True)) / (rewards.std(axis=1, keepdims=True) + 1e-8)
+
+
+def rloo_advantages(rewards):
+    group = rewards.shape[1]
+    return rewards - (rewards.sum(axis=1, keepdims=True) - rewards) / (group - 1)
+
+
+def dr_grpo_advantages(rewards):
+    return rewards - rewards.mean(axis=1, keepdims=True)
+
+
+def kl_reward(scores, log_prob, ref_log_prob, mask, kl_coef):
+    rewards = np.where(mask, -kl_coef * (log_prob - ref_log_prob), 0.0)
+    last = mask.shape[1] - 1 - np.argmax(mask[:, ::-1], axis=1)
+    rewards[np.arange(len(scores)), last] += scores
+    return rewards
+
+
+def adapt_kl_coef_proportional(kl_coef, kl, target_kl, batch_steps, horizon):
+    proportional_error = np.clip(kl / target_kl - 1, -0.2, 0.2)
+    return kl_coef * (1 + proportional_error * batch_steps / horizon)
+
+
 def ratio(log_prob, old_log_prob):
     return np.exp(log_prob - old_log_prob)
 
@@ -196,6 +221,37 @@ def clip_loss(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None, mask
     if mask is None:
         return -objective.mean(), gradient / gradient.size
     return -objective[mask].mean(), np.where(mask, gradient / mask.sum(), 0.0)
+
+
+def gspo_loss(log_prob, old_log_prob, advantages, mask, clip_eps):
+    lengths = mask.sum(axis=1)
+    s = np.exp(np.where(mask, log_prob - old_log_prob, 0.0).sum(axis=1) / lengths)
+    clipped = np.clip(s, 1 - clip_eps, 1 + clip_eps)
+    loss = -np.minimum(s * advantages, clipped * advantages).mean()
+    flows = ~(((advantages > 0) & (s > 1 + clip_eps)) | ((advantages < 0) & (s < 1 - clip_eps)))
+    slope = -np.where(flows, s * advantages, 0.0) / (lengths * len(s))
+    return loss, np.where(mask, slope[:, None], 0.0)
+
+
+def cispo_loss(log_prob, old_log_prob, advantages, clip_eps_low, clip_eps_high, mask=None):
+    if mask is None:
+        mask = np.ones_like(log_prob, dtype=bool)
+    d = np.where(mask, log_prob - old_log_prob, 0.0)
+    weight = np.clip(np.exp(d), 1 - clip_eps_low, 1 + clip_eps_high) * np.where(mask, advantages, 0.0)
+    terms = weight * np.where(mask, log_prob, 0.0)
+    return -terms.sum() / mask.sum(), -weight / mask.sum()
+
+
+def truncated_is_loss(
+    log_prob, old_log_prob, rollout_log_prob, advantages, max_weight, clip_eps_low, clip_eps_high, mask=None
+):
+    if mask is not None:
+        log_prob, old_log_prob, rollout_log_prob, advantages = (
+            x[mask] for x in (log_prob, old_log_prob, rollout_log_prob, advantages))
+    r = np.exp(log_prob - old_log_prob)
+    weight = np.minimum(np.exp(old_log_prob - rollout_log_prob), max_weight)
+    clipped = np.clip(r, 1 - clip_eps_low, 1 + clip_eps_high)
+    return -(weight * np.minimum(r * advantages, clipped * advantages)).mean()
 
 
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):

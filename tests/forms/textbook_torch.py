@@ -70,6 +70,33 @@ def normalize_advantages(advantages, mask=None):
     return (advantages - x.mean()) / (x.std(unbiased=False) + 1e-8)
 
 
+def grpo_advantages(rewards):
+    mean, std = rewards.mean(dim=1, keepdim=True), rewards.std(dim=1, keepdim=True, unbiased=False)
+    return (rewards - mean) / (std + 1e-8)
+
+
+def rloo_advantages(rewards):
+    group = rewards.shape[1]
+    baseline = (rewards.sum(1, keepdim=True) - rewards) / (group - 1)
+    return rewards - baseline
+
+
+def dr_grpo_advantages(rewards):
+    return rewards - rewards.mean(dim=1, keepdim=True)
+
+
+def kl_reward(scores, log_prob, ref_log_prob, mask, kl_coef):
+    rewards = (-kl_coef * (log_prob - ref_log_prob)).masked_fill(~mask, 0.0)
+    positions = torch.arange(mask.shape[1])
+    last = torch.where(mask, positions, torch.full_like(positions, -1)).max(dim=1).values
+    return rewards.scatter_add(1, last[:, None], scores[:, None])
+
+
+def adapt_kl_coef_proportional(kl_coef, kl, target_kl, batch_steps, horizon):
+    error = min(max(kl / target_kl - 1, -0.2), 0.2)
+    return kl_coef * (1 + error * batch_steps / horizon)
+
+
 def ratio(log_prob, old_log_prob):
     return torch.exp(log_prob - old_log_prob)
 
@@ -181,6 +208,28 @@ def clip_loss(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None, mask
     if dual_clip is not None:
         objective = torch.where(advantages < 0, torch.max(objective, dual_clip * advantages), objective)
     return -objective.mean()
+
+
+def gspo_loss(log_prob, old_log_prob, advantages, mask, clip_eps_low, clip_eps_high):
+    log_ratio = (log_prob - old_log_prob).masked_fill(~mask, 0.0).sum(-1) / mask.sum(-1)
+    s = log_ratio.exp()
+    clipped = torch.clamp(s, 1 - clip_eps_low, 1 + clip_eps_high)
+    return -torch.min(s * advantages, clipped * advantages).mean()
+
+
+def cispo_loss(log_prob, old_log_prob, advantages, clip_eps, mask=None):
+    weight = torch.clamp((log_prob - old_log_prob).exp(), 1 - clip_eps, 1 + clip_eps).detach()
+    terms = weight * advantages * log_prob
+    return -(terms.mean() if mask is None else terms[mask].mean())
+
+
+def truncated_is_loss(log_prob, old_log_prob, rollout_log_prob, advantages, max_weight, clip_eps, mask=None):
+    if mask is not None:
+        log_prob, old_log_prob = log_prob[mask], old_log_prob[mask]
+        rollout_log_prob, advantages = rollout_log_prob[mask], advantages[mask]
+    r = (log_prob - old_log_prob).exp()
+    weight = (old_log_prob - rollout_log_prob).exp().clamp(max=max_weight)
+    return -(weight * torch.min(r * advantages, r.clamp(1 - clip_eps, 1 + clip_eps) * advantages)).mean()
 
 
 def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable
 
 FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "plain_losses", "distributions",
-            "reductions", "optimisation", "torch_gradients", "batches", "corners")
+            "reductions", "optimisation", "torch_gradients", "groups", "sequence_losses", "batches", "corners")
 
 
 @dataclasses.dataclass(frozen=True)

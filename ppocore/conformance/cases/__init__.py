@@ -10,12 +10,14 @@ import numpy as np
 from ppocore.conformance import vectors
 from ppocore.conformance.case import Case
 from ppocore.conformance.cases import (
+    groups,
     losses,
     off_policy,
     plain_losses,
     probability,
     relations,
     rollouts,
+    sequence_losses,
     statistics,
     vtrace,
 )
@@ -25,7 +27,7 @@ Source = Callable[[Maker], Iterator[Case]]
 
 _SOURCES: dict[str, Source] = {
     **rollouts.SOURCES, **probability.SOURCES, **losses.SOURCES, **statistics.SOURCES,
-    **off_policy.SOURCES, **vtrace.SOURCES, **plain_losses.SOURCES,
+    **off_policy.SOURCES, **vtrace.SOURCES, **plain_losses.SOURCES, **groups.SOURCES, **sequence_losses.SOURCES,
 }
 
 

@@ -39,7 +39,7 @@ def _policy(make: Maker) -> Iterator[Case]:
         for one in (2.0, -2.0):
             yield put(f"one/{log_ratio:g}/{one:g}", f"One sample: log-ratio {log_ratio:g}, advantage {one:g}.",
                       ratios(np.array([log_ratio]), -1.0) | {"advantages": np.array([one])})
-    yield from _far(put)
+    yield from far(put)
     for n in (2, 5, 64):
         yield put(f"plain/{n}", f"{n} samples.", log_probs(rng, (n,)) | {"advantages": normal(rng, (n,))},
                   level="gradients")
@@ -47,7 +47,7 @@ def _policy(make: Maker) -> Iterator[Case]:
     yield put("offset", "Log-probabilities near -800.", ratios(SIDES, -800.0) | {"advantages": wave})
     if clips:
         yield from _bands(make, put)
-    yield from _masks(make, put)
+    yield from masks(make, put)
     for name, random in make.random():
         if random.random() < 0.5:
             yield put(name, "Random samples.", log_probs(random, (9,)) | {"advantages": normal(random, (9,))},
@@ -66,7 +66,7 @@ def _policy(make: Maker) -> Iterator[Case]:
         yield put("reject/eps", "clip_eps is negative.", ratios(SIDES) | {"advantages": up}, -0.2, level="reject")
 
 
-def _far(put: Any) -> Iterator[Case]:
+def far(put: Any) -> Iterator[Case]:
     for name, (says, d) in FAR.items():
         for suffix, sign in (("", 1.0), ("-negative", -1.0)):
             # A clamp of the log-ratio at one of these has its kink there.
@@ -97,7 +97,7 @@ def _bands(make: Maker, put: Any) -> Iterator[Case]:
                       ratios(edges) | {"advantages": sign * np.array([1.0, 2.0])}, eps, level="gradients", kinks=True)
 
 
-def _masks(make: Maker, put: Any) -> Iterator[Case]:
+def masks(make: Maker, put: Any) -> Iterator[Case]:
     """Flat masks, ragged rows and poison."""
     rng = make.fixed
     for name, m in (("half", np.arange(8) % 2 == 0), ("head", np.arange(8) < 3), ("tail", TAIL), ("holes", HOLES),

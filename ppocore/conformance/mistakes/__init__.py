@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from ppocore.conformance.mistakes import (
     batches,
+    groups,
+    kl_control,
     losses,
     off_policy,
     probability,
     rollouts,
+    sequence_losses,
     shapes,
     statistics,
+    token_rewards,
     vtrace,
 )
 from ppocore.conformance.mistakes.catalogue import Mistake
@@ -17,7 +21,8 @@ from ppocore.conformance.mistakes.general import general
 
 MISTAKES: dict[str, Mistake] = {
     slug: mistake
-    for family in (rollouts, vtrace, probability, off_policy, losses, statistics, shapes, batches)
+    for family in (rollouts, vtrace, probability, off_policy, losses, statistics, shapes, groups, token_rewards,
+                   kl_control, sequence_losses, batches)
     for slug, mistake in family.CATALOGUE.mistakes.items()
 }
 

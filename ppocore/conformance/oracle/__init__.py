@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ppocore.conformance.oracle import advantages, losses, off_policy, probability, statistics
+from ppocore.conformance.oracle import (
+    advantages,
+    groups,
+    losses,
+    off_policy,
+    probability,
+    sequence_losses,
+    statistics,
+)
 from ppocore.conformance.oracle.advantages import Outputs
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 
@@ -15,6 +23,8 @@ DEFINITIONS: dict[str, Formula] = {
     for formula in (
         advantages.td_errors, advantages.gae, advantages.discounted_returns, advantages.token_gae,
         advantages.normalize_advantages, off_policy.vtrace,
+        groups.grpo_advantages, groups.rloo_advantages, groups.dr_grpo_advantages, groups.kl_reward,
+        groups.adapt_kl_coef_proportional,
         probability.ratio, probability.importance_estimate, probability.self_normalized_estimate,
         probability.effective_sample_size, probability.kl_k1, probability.kl_k2, probability.kl_k3,
         off_policy.truncated_importance_estimate, off_policy.per_decision_importance_estimate,
@@ -24,6 +34,7 @@ DEFINITIONS: dict[str, Formula] = {
         losses.surrogate_loss, losses.clip_loss, losses.kl_penalty_loss, losses.value_loss,
         losses.policy_gradient_loss, losses.huber_value_loss,
         losses.clipped_value_loss, losses.ppo_loss,
+        sequence_losses.gspo_loss, sequence_losses.cispo_loss, sequence_losses.truncated_is_loss,
         statistics.masked_mean, statistics.sequence_mean, statistics.sequence_sum_mean,
         statistics.clip_fraction, statistics.explained_variance, statistics.clip_grad_norm,
         statistics.adam_step, statistics.running_moments,
