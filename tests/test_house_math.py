@@ -26,6 +26,8 @@ ROOMS = {
     "importance": set(),
     "squashed": {"distributions"},
     "divergences": {"distributions"},
+    "bernoulli": {"divergences"},
+    "multidiscrete": {"distributions", "divergences"},
     "advantages": {"reductions"},
     "diagnostics": {"importance"},
     "value_losses": {"reductions"},

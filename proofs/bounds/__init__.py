@@ -3,9 +3,11 @@
 The bounds are derived in `proofs/theorems/accuracy.md`; `python -m proofs.bounds` writes `docs/accuracy.md`.
 """
 
+from proofs.bounds import bernoulli as bernoulli
 from proofs.bounds import divergences as divergences
 from proofs.bounds import importance as importance
 from proofs.bounds import losses as losses
+from proofs.bounds import multidiscrete as multidiscrete
 from proofs.bounds import optimizers as optimizers
 from proofs.bounds import policies as policies
 from proofs.bounds import reductions as reductions

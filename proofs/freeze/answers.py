@@ -11,14 +11,15 @@ from flint import ctx
 
 from proofs.definitions import ALTERNATIVES, DEFINITIONS, Definition
 from proofs.definitions.numbers import Undecided
-from proofs.freeze import losses, probability, rollouts, statistics
+from proofs.freeze import bernoulli, losses, multidiscrete, probability, rollouts, statistics
 from proofs.freeze.contract import OPERATIONS
 from proofs.freeze.design import Design, exactly
 from proofs.freeze.digits import Uncertain, exact, rounded
 from proofs.freeze.kills import KILLS
 
 DESIGNS: dict[str, tuple[Design, ...]] = {
-    **rollouts.DESIGNS, **probability.DESIGNS, **losses.DESIGNS, **statistics.DESIGNS}
+    **rollouts.DESIGNS, **probability.DESIGNS, **losses.DESIGNS, **statistics.DESIGNS,
+    **bernoulli.DESIGNS, **multidiscrete.DESIGNS}
 
 PRECISIONS = (256, 1024, 4096)
 """Working bits to try.  256 are enough but where e^1000 meets a difference of logs."""

@@ -12,8 +12,8 @@ from typing import Any
 from proofs.ledger.book import Ledger
 
 ROOMS = (
-    "advantages", "diagnostics", "distributions", "divergences", "expectations", "importance", "kl_penalty", "losses",
-    "optimizers", "reductions", "squashed", "value_losses",
+    "advantages", "bernoulli", "diagnostics", "distributions", "divergences", "expectations", "importance",
+    "kl_penalty", "losses", "multidiscrete", "optimizers", "reductions", "squashed", "value_losses",
 )
 """The mathematics: every public function in it names its theorems."""
 WAIVED = {

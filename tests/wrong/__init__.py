@@ -5,7 +5,7 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation", "torch_gradients")
+FAMILIES = ("binary", "choices", "advantages", "policy", "values", "estimates", "distributions", "reductions", "optimisation", "torch_gradients")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,13 +9,14 @@ import numpy as np
 
 from ppocore.conformance import vectors
 from ppocore.conformance.case import Case
-from ppocore.conformance.cases import losses, probability, rollouts, statistics
+from ppocore.conformance.cases import bernoulli, losses, multidiscrete, probability, rollouts, statistics
 from ppocore.conformance.cases.maker import Maker
 
 Source = Callable[[Maker], Iterator[Case]]
 
 _SOURCES: dict[str, Source] = {
     **rollouts.SOURCES, **probability.SOURCES, **losses.SOURCES, **statistics.SOURCES,
+    **bernoulli.SOURCES, **multidiscrete.SOURCES,
 }
 
 

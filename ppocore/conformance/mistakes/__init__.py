@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ppocore.conformance.mistakes import losses, probability, rollouts, shapes, statistics
+from ppocore.conformance.mistakes import bernoulli, losses, multidiscrete, probability, rollouts, shapes, statistics
 from ppocore.conformance.mistakes.catalogue import Mistake
 from ppocore.conformance.mistakes.general import general
 
 MISTAKES: dict[str, Mistake] = {
     slug: mistake
-    for family in (rollouts, probability, losses, statistics, shapes)
+    for family in (rollouts, probability, losses, statistics, shapes, bernoulli, multidiscrete)
     for slug, mistake in family.CATALOGUE.mistakes.items()
 }
 
