@@ -18,6 +18,14 @@ _ROOMS = {
         "td_errors",
         "token_gae",
     ),
+    "bernoulli": (
+        "BernoulliEntropy",
+        "BernoulliKL",
+        "BernoulliLogProb",
+        "bernoulli_entropy",
+        "bernoulli_kl",
+        "bernoulli_log_prob",
+    ),
     "conformance": ("check",),
     "diagnostics": ("BatchHealth", "batch_health", "clip_fraction", "explained_variance", "pareto_k_hat"),
     "distributions": (
@@ -68,6 +76,14 @@ _ROOMS = {
         "policy_gradient_loss",
         "ppo_loss",
         "surrogate_loss",
+    ),
+    "multidiscrete": (
+        "MultiDiscreteEntropy",
+        "MultiDiscreteKL",
+        "MultiDiscreteLogProb",
+        "multidiscrete_entropy",
+        "multidiscrete_kl",
+        "multidiscrete_log_prob",
     ),
     "off_policy": ("VTrace", "vtrace"),
     "optimizers": (
@@ -125,6 +141,12 @@ if TYPE_CHECKING:
     from ppocore.advantages import normalize_advantages as normalize_advantages
     from ppocore.advantages import td_errors as td_errors
     from ppocore.advantages import token_gae as token_gae
+    from ppocore.bernoulli import BernoulliEntropy as BernoulliEntropy
+    from ppocore.bernoulli import BernoulliKL as BernoulliKL
+    from ppocore.bernoulli import BernoulliLogProb as BernoulliLogProb
+    from ppocore.bernoulli import bernoulli_entropy as bernoulli_entropy
+    from ppocore.bernoulli import bernoulli_kl as bernoulli_kl
+    from ppocore.bernoulli import bernoulli_log_prob as bernoulli_log_prob
     from ppocore.conformance import check as check
     from ppocore.diagnostics import BatchHealth as BatchHealth
     from ppocore.diagnostics import batch_health as batch_health
@@ -173,6 +195,12 @@ if TYPE_CHECKING:
     from ppocore.losses import policy_gradient_loss as policy_gradient_loss
     from ppocore.losses import ppo_loss as ppo_loss
     from ppocore.losses import surrogate_loss as surrogate_loss
+    from ppocore.multidiscrete import MultiDiscreteEntropy as MultiDiscreteEntropy
+    from ppocore.multidiscrete import MultiDiscreteKL as MultiDiscreteKL
+    from ppocore.multidiscrete import MultiDiscreteLogProb as MultiDiscreteLogProb
+    from ppocore.multidiscrete import multidiscrete_entropy as multidiscrete_entropy
+    from ppocore.multidiscrete import multidiscrete_kl as multidiscrete_kl
+    from ppocore.multidiscrete import multidiscrete_log_prob as multidiscrete_log_prob
     from ppocore.off_policy import VTrace as VTrace
     from ppocore.off_policy import vtrace as vtrace
     from ppocore.optimizers import AdamStep as AdamStep

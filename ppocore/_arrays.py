@@ -130,6 +130,20 @@ class Doorman:
             safe = np.where(used, safe, legal.argmax(axis=-1))
         return _plain(safe, np.int64)
 
+    def choices(self, name: str, value: ArrayLike, axes: str, counts: Ints) -> Ints:
+        """Indices below `counts` (one for each place of the last axis, or one for all)."""
+        array = self._read(name, value)
+        if array.dtype.kind not in "iu":
+            raise self._mistyped(name, array, "integer")
+        self._fit(name, array, axes)
+        outside = (array < 0) | (array >= counts)
+        if outside.any():
+            index = tuple(int(i) for i in np.argwhere(outside)[0])
+            top = int(np.broadcast_to(counts, array.shape)[index]) - 1
+            where = f"{name}[{', '.join(map(str, index))}]"
+            raise self.refusal(where, f"is {array[index]}", f"every action there must be in [0, {top}]")
+        return _plain(array, np.int64)
+
     def lengths(self, name: str, value: ArrayLike, total: int, of: str) -> Ints:
         """Lengths of trajectories: whole numbers from 1 that add up to `total`."""
         array = self._read(name, value)
@@ -140,7 +154,7 @@ class Doorman:
             index = int(np.argmax(array < 1))
             raise self.refusal(f"{name}[{index}]", f"is {array[index]}", "every length must be at least 1")
         if int(array.sum()) != total:
-            required = f"it must add up to the {total} steps of {of}"
+            required = f"it must add up to the {total} {of}"
             raise self.refusal(name, f"adds up to {array.sum()}", required)
         return array.astype(np.int64)
 

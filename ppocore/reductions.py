@@ -205,7 +205,7 @@ def trajectory_mean(x: ArrayLike, lengths: ArrayLike) -> Mean:
     """
     door = Doorman("trajectory_mean")
     steps = door.floats("x", x, "S")
-    count = door.lengths("lengths", lengths, steps.size, "x").size
+    count = door.lengths("lengths", lengths, steps.size, "steps of x").size
     return Mean(door.scalar(steps.sum() / count), door.out(np.full(steps.shape, 1.0 / count)))
 
 

@@ -45,6 +45,8 @@ REASONS = {
         "numbers of very different or very small size, where code loses digits, and formulas do not",
     "decimal/* full/usual":
         "gamma and gae_lambda that no binary number equals: here the budget is needed, and tried",
+    "sure all-on all-off":
+        "one side of binary choices alone: which of them fails says which side is wrong, also of code that rounds",
     "long long/* many":
         "hundreds of steps or slots: rounding adds up, and short look-aheads and blocks come to an end",
     "limits/* ends/* one-step/* reward/* one/* sides sides/* mask/* kl-only kl-only/* value-only entropy-only"

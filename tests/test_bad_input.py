@@ -86,6 +86,15 @@ GOOD: dict[str, dict[str, Any]] = {
     "adapt_kl_coef": {"kl_coef": 0.5, "kl": 0.25, "target_kl": 0.125, "kl_rule": "rllib"},
     "categorical_log_prob": {"logits": LOGITS, "actions": np.array([0, 2]), "action_mask": LEGAL},
     "categorical_entropy": {"logits": LOGITS, "action_mask": LEGAL},
+    "bernoulli_log_prob": {"logits": _grid((0, 1), (2, -1)), "actions": np.array([[0, 1], [1, 1]])},
+    "bernoulli_entropy": {"logits": _grid((0, 1), (2, -1))},
+    "bernoulli_kl": {"logits": _grid((0, 1), (2, -1)), "other_logits": _grid((1, 1), (0, -2))},
+    "multidiscrete_log_prob": {"logits": _grid((0, 1, 2, 1), (2, 0, 1, 1)), "actions": np.array([[0, 1], [1, 0]]),
+                               "nvec": [2, 2], "action_mask": np.array([[True, False, True, True], [True] * 4])},
+    "multidiscrete_entropy": {"logits": _grid((0, 1, 2, 1), (2, 0, 1, 1)), "nvec": [2, 2],
+                              "action_mask": np.array([[True, False, True, True], [True] * 4])},
+    "multidiscrete_kl": {"logits": _grid((0, 1, 2), (2, 0, 1)), "other_logits": _grid((1, 1, 0), (0, 2, 2)),
+                         "nvec": [2, 1]},
     "gaussian_log_prob": GAUSS | {"actions": _grid((0, 0), (1, 1))},
     "gaussian_entropy": GAUSS,
     "squashed_gaussian_log_prob": GAUSS | {"actions": _grid((0, 0.5), (-0.5, 0.25))},
@@ -151,6 +160,7 @@ OUTSIDE: dict[str, tuple[Any, ...]] = {
     "horizon": (0, -1.0, NAN, np.inf, None, True),
     "kl_rule": ("median", "", None, 3),
     "reduction": ("median", "", None, 3),
+    "nvec": ([], [5], [0, 4], [0, 3], [-1, 5], [2.5, 1.5], [[2, 2]], None, "text", 4),
 }
 """Hyper-parameters by name: what each must refuse."""
 
@@ -313,14 +323,14 @@ def test_gradients_are_zero_at_masked_slots(function: str) -> None:
 def test_logits_of_masked_actions_do_not_matter(function: str) -> None:
     plain = getattr(ppocore, function)(**GOOD[function])
     poisoned = {
-        name: np.where(LEGAL, value, NAN) if name.endswith("logits") else value
+        name: np.where(GOOD[function]["action_mask"], value, NAN) if name.endswith("logits") else value
         for name, value in GOOD[function].items()
     }
 
     for left, right in zip(plain, getattr(ppocore, function)(**poisoned), strict=True):
         np.testing.assert_array_equal(left, right)
         if np.ndim(left) == 2:
-            assert (left[~LEGAL] == 0).all()
+            assert (left[~GOOD[function]["action_mask"]] == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ def _log_softmax(xp: Any, z: Any) -> Any:
     return z - xp.log(xp.exp(z).sum(1))[:, None]
 
 
+def _log_softmaxes(xp: Any, z: Any) -> Any:
+    """Of the first three columns and of the others: a matrix adds up the powers of each."""
+    same = np.kron(np.eye(2), np.ones((3, 3)))[:4, :4]
+    return z - xp.log(xp.exp(z) @ xp.constant(same))
+
+
 def _normal(xp: Any, m: Any, s: Any, a: Any) -> Any:
     return (-0.5 * ((a - m) / xp.exp(s)) ** 2 - s - 0.5 * np.log(2 * np.pi)).sum(1)
 
@@ -115,6 +121,9 @@ lengths = mask.sum(1)
 token, row = mask / mask.sum(), mask / lengths[:, None] / B
 m, s, x = _normal_array(B, D), _normal_array(B, D) / 2, _normal_array(B, D)
 m2, s2 = _normal_array(B, D), _normal_array(B, D) / 2
+two = np.stack([actions % 3, 0 * actions], axis=1)
+two_hot = np.concatenate([np.eye(3)[two[:, 0]], np.ones((B, 1))], axis=1)
+binary = (x > 0).astype(np.int64)
 v, ret, old_v, ent = _normal_array(B), _normal_array(B), _normal_array(B), 1 + RNG.random(B)
 fx = _normal_array(B)
 policy = {"log_prob": lp, "old_log_prob": old, "advantages": adv}
@@ -191,6 +200,23 @@ CASES = [
     Case("categorical-kl",
          lambda xp, z, o: (xp.exp(_log_softmax(xp, z)) * (_log_softmax(xp, z) - _log_softmax(xp, o))).sum(1),
          {"logits": logits, "other_logits": other}, ppocore.categorical_kl, ("logits", "other_logits"), "kl"),
+    Case("bernoulli-log-prob", lambda xp, z: (xp.constant(binary) * z - xp.log(1 + xp.exp(z))).sum(1),
+         {"logits": m}, lambda **k: ppocore.bernoulli_log_prob(**k, actions=binary), ("logits",), "log_prob"),
+    Case("bernoulli-entropy", lambda xp, z: (xp.log(1 + xp.exp(z)) - z / (1 + xp.exp(-z))).sum(1), {"logits": m},
+         ppocore.bernoulli_entropy, ("logits",), "entropy"),
+    Case("bernoulli-kl",
+         lambda xp, z, o: (xp.log(1 + xp.exp(o)) - xp.log(1 + xp.exp(z)) - (o - z) / (1 + xp.exp(-z))).sum(1),
+         {"logits": m, "other_logits": m2}, ppocore.bernoulli_kl, ("logits", "other_logits"), "kl"),
+    Case("multidiscrete-log-prob", lambda xp, z: (_log_softmaxes(xp, z) * xp.constant(two_hot)).sum(1),
+         {"logits": logits}, lambda **k: ppocore.multidiscrete_log_prob(**k, actions=two, nvec=[3, 1]), ("logits",),
+         "log_prob"),
+    Case("multidiscrete-entropy",
+         lambda xp, z: -(_log_softmaxes(xp, z) * xp.exp(_log_softmaxes(xp, z))).sum(1), {"logits": logits},
+         lambda **k: ppocore.multidiscrete_entropy(**k, nvec=[3, 1]), ("logits",), "entropy"),
+    Case("multidiscrete-kl",
+         lambda xp, z, o: (xp.exp(_log_softmaxes(xp, z)) * (_log_softmaxes(xp, z) - _log_softmaxes(xp, o))).sum(1),
+         {"logits": logits, "other_logits": other}, lambda **k: ppocore.multidiscrete_kl(**k, nvec=[3, 1]),
+         ("logits", "other_logits"), "kl"),
     Case("gaussian-log-prob", _normal, gauss | {"actions": x}, ppocore.gaussian_log_prob,
          ("mean", "log_std", "actions"), "log_prob"),
     Case("gaussian-entropy", lambda xp, m, s: (0 * m + s + 0.5 * np.log(2 * np.pi * np.e)).sum(1), gauss,

@@ -28,6 +28,8 @@ ROOMS = {
     "importance": set(),
     "squashed": {"distributions"},
     "divergences": {"distributions"},
+    "bernoulli": {"divergences"},
+    "multidiscrete": {"distributions", "divergences"},
     "advantages": {"reductions"},
     "off_policy": {"advantages"},
     "diagnostics": {"importance"},

@@ -94,7 +94,8 @@ def _views(name: str, value: Any) -> list[NDArray[Any]] | None:
     if isinstance(value, (float, int, type(None))):
         return []
     try:
-        return [as_array(name, item) for item in (value if isinstance(value, list) else [value])]
+        items = value if isinstance(value, list) else [value]
+        return [np.asarray(item) if isinstance(item, int) else as_array(name, item) for item in items]
     except Malformed:
         return None
 
@@ -104,7 +105,9 @@ def _changed(given: Any, native: Any, views: list[NDArray[Any]] | None, dtype: s
     if views is None:
         return True
     items = given if isinstance(given, (list, tuple)) else [given]
-    before = [item for item in items if isinstance(item, np.ndarray)]
+    # Whole numbers count inside of lists (sizes); alone they cannot be changed.
+    before = [np.asarray(item) for item in items
+              if isinstance(item, np.ndarray) or isinstance(item, int) and items is given]
     if len(before) != len(views):
         return True
     with np.errstate(all="ignore"):

@@ -84,6 +84,11 @@ def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _counts(value: Any) -> bool:
+    """Whether it is a list of sizes, to which the shapes of other inputs are tied."""
+    return isinstance(value, list) and isinstance(value[0], int)
+
+
 def count(inputs: Mapping[str, Any]) -> int:
     """How many numbers and flags the inputs hold."""
     return sum(int(np.size(item)) for value in inputs.values() if value is not None for item in _items(value))
@@ -140,7 +145,7 @@ def _fewer(question: Question, wrong: Wrong) -> Question:
 
 def _shorter(value: Any) -> Iterator[list[Any]]:
     """A list of arrays without one of them, or with one of them a row shorter."""
-    for i, item in enumerate(value if isinstance(value, list) else ()):
+    for i, item in enumerate(value if isinstance(value, list) and not _counts(value) else ()):
         if len(value) > 1:
             yield [*value[:i], *value[i + 1:]]
         if len(item) > 1:
@@ -165,7 +170,7 @@ Slot = tuple[int, tuple[int, ...]]
 
 def _slots(value: Any) -> list[Slot]:
     """Which array of a list, and where in it; scalars have one slot."""
-    if value is None:
+    if value is None or _counts(value):
         return []
     return [(i, index) for i, item in enumerate(_items(value)) for index in np.ndindex(np.shape(item))]
 

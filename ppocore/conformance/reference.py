@@ -150,6 +150,32 @@ def squashed_gaussian_log_prob(mean: Array, log_std: Array, actions: Array) -> A
     return ppocore.squashed_gaussian_log_prob(mean, log_std, actions).log_prob
 
 
+def bernoulli_log_prob(logits: Array, actions: Array) -> Any:
+    return ppocore.bernoulli_log_prob(logits, actions).log_prob
+
+
+def bernoulli_entropy(logits: Array) -> Any:
+    return ppocore.bernoulli_entropy(logits).entropy
+
+
+def bernoulli_kl(logits: Array, other_logits: Array) -> Any:
+    return ppocore.bernoulli_kl(logits, other_logits).kl
+
+
+def multidiscrete_log_prob(
+    logits: Array, actions: Array, nvec: list[int], action_mask: Array | None = None
+) -> Any:
+    return ppocore.multidiscrete_log_prob(logits, actions, nvec, action_mask=action_mask).log_prob
+
+
+def multidiscrete_entropy(logits: Array, nvec: list[int], action_mask: Array | None = None) -> Any:
+    return ppocore.multidiscrete_entropy(logits, nvec, action_mask=action_mask).entropy
+
+
+def multidiscrete_kl(logits: Array, other_logits: Array, nvec: list[int]) -> Any:
+    return ppocore.multidiscrete_kl(logits, other_logits, nvec).kl
+
+
 def policy_gradient_loss(log_prob: Array, advantages: Array, mask: Array | None = None) -> Any:
     return ppocore.policy_gradient_loss(log_prob, advantages, mask=mask)
 

@@ -61,6 +61,8 @@ def _shorter(question: Question) -> Iterator[Mapping[str, Any]]:
 
 def _cut(question: Question, main: tuple[int, ...], axis: int, keep: slice) -> Mapping[str, Any] | None:
     """Every input cut along one axis; None where that would not leave a legal input of the operation."""
+    if axis == 1 and "nvec" in question.inputs:
+        return None
     cut: dict[str, Any] = {}
     for name, value in question.inputs.items():
         if not isinstance(value, np.ndarray):
@@ -73,7 +75,7 @@ def _cut(question: Question, main: tuple[int, ...], axis: int, keep: slice) -> M
                 return None
             cut[name] = value[keep].copy() if axis == 1 else value
         else:
-            cut[name] = value[keep].copy() if axis == 0 and value.shape == main[:1] else value
+            cut[name] = value[keep].copy() if axis == 0 and value.shape[:1] == main[:1] else value
     return cut if _legal(cut) else None
 
 
@@ -86,7 +88,7 @@ def _legal(inputs: Mapping[str, Any]) -> bool:
         if mask is not None and not np.all(np.any(mask, axis=-1)):
             return False
     actions, logits = inputs.get("actions"), inputs.get("logits")
-    if actions is not None and logits is not None:
+    if actions is not None and logits is not None and actions.ndim == 1:
         allowed = inputs.get("action_mask")
         if actions.max() >= logits.shape[1]:
             return False

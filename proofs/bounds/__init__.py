@@ -3,10 +3,12 @@
 The bounds are derived in `proofs/theorems/accuracy.md`; `python -m proofs.bounds` writes `docs/accuracy.md`.
 """
 
+from proofs.bounds import bernoulli as bernoulli
 from proofs.bounds import divergences as divergences
 from proofs.bounds import groups as groups
 from proofs.bounds import importance as importance
 from proofs.bounds import losses as losses
+from proofs.bounds import multidiscrete as multidiscrete
 from proofs.bounds import off_policy as off_policy
 from proofs.bounds import optimizers as optimizers
 from proofs.bounds import policies as policies

@@ -83,7 +83,11 @@ class RowKL(NamedTuple):
 
 def kl_rows(logits: Balls, other_logits: Balls, action_mask: Any = None) -> RowKL:
     """What the errors of log-probabilities make of a KL divergence."""
-    p, q = log_softmax_rows(logits, action_mask), log_softmax_rows(other_logits, action_mask)
+    return kl_of(log_softmax_rows(logits, action_mask), log_softmax_rows(other_logits, action_mask), action_mask)
+
+
+def kl_of(p: LogSoftmax, q: LogSoftmax, action_mask: Any = None) -> RowKL:
+    """The same for log-probabilities that come from elsewhere."""
     d = p.surprise - q.surprise
     d_error = p.error + q.error + abs(d)
     legal = np.ones(d.shape, dtype=bool) if action_mask is None else action_mask

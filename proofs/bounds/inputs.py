@@ -197,6 +197,40 @@ def _categorical_kl(draw: Draw, kind: int) -> Made:
     return {**made, "other_logits": made["logits"] + step * draw.normal(size=(B, A)) + (0.0, 3.0)[kind % 2]}
 
 
+def _bernoulli(draw: Draw, kind: int) -> Made:
+    return {"logits": draw.normal(size=(B, D)) * (1.0, 6.0, 30.0, 1e-6)[kind % 4]}
+
+
+def _bernoulli_log_prob(draw: Draw, kind: int) -> Made:
+    return {**_bernoulli(draw, kind), "actions": draw.integers(0, 2, size=(B, D))}
+
+
+def _two_bernoullis(draw: Draw, kind: int) -> Made:
+    made = _bernoulli(draw, kind)
+    step = (1e-9, 1e-4, 0.3, 5.0)[kind // 2 % 4]
+    return {**made, "other_logits": made["logits"] + step * draw.normal(size=(B, D))}
+
+
+def _multidiscrete(draw: Draw, kind: int) -> Made:
+    nvec = ([2, 3], [3, 1, 2], [4], [2] * 5)[kind % 4]
+    heads = [_logits(draw, kind + k, (B, size)) for k, size in enumerate(nvec)]
+    masks = [_mask(draw, (B, size)) for size in nvec]
+    return {"logits": np.concatenate(heads, axis=1), "nvec": nvec, "action_mask": np.concatenate(masks, axis=1)}
+
+
+def _multidiscrete_log_prob(draw: Draw, kind: int) -> Made:
+    # The first action of every choice is legal.
+    made = _multidiscrete(draw, kind)
+    return {**made, "actions": np.zeros((B, len(made["nvec"])), dtype=np.int64)}
+
+
+def _two_multidiscretes(draw: Draw, kind: int) -> Made:
+    made = _multidiscrete(draw, kind)
+    step = (1e-9, 1e-4, 0.3, 5.0)[kind // 2 % 4]
+    return {"logits": made["logits"], "nvec": made["nvec"],
+            "other_logits": made["logits"] + step * draw.normal(size=made["logits"].shape)}
+
+
 def _gaussian(draw: Draw, kind: int) -> Made:
     mean = draw.normal(size=(B, D)) * (1.0, 100.0)[kind % 2]
     log_std = draw.normal(size=(B, D)) * (1.0, 0.1, 4.0)[kind % 3]
@@ -293,6 +327,9 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "adam_step": _adam,
     "adapt_kl_coef": _rules,
     "adapt_kl_coef_proportional": _proportional,
+    "bernoulli_entropy": _bernoulli,
+    "bernoulli_kl": _two_bernoullis,
+    "bernoulli_log_prob": _bernoulli_log_prob,
     "categorical_entropy": _categorical,
     "categorical_kl": _categorical_kl,
     "categorical_log_prob": _categorical_log_prob,
@@ -320,6 +357,9 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "kl_penalty_loss": _kl_penalty,
     "kl_reward": _kl_reward,
     "masked_mean": _means,
+    "multidiscrete_entropy": _multidiscrete,
+    "multidiscrete_kl": _two_multidiscretes,
+    "multidiscrete_log_prob": _multidiscrete_log_prob,
     "normalize_advantages": _normalize,
     "per_decision_importance_estimate": _per_decision,
     "policy_gradient_loss": _policy_gradient,

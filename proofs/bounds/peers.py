@@ -14,6 +14,9 @@ GAUSSIAN = {"grad_mean": ("log_prob", "mean"), "grad_log_std": ("log_prob", "log
 ESTIMATE = {"grad_fx": ("estimate", "fx"), "grad_log_p": ("estimate", "log_p")}
 
 GRADIENTS: dict[str, dict[str, tuple[str, str]]] = {
+    "bernoulli_entropy": {"grad_logits": ("entropy", "logits")},
+    "bernoulli_kl": {"grad_logits": ("kl", "logits"), "grad_other_logits": ("kl", "other_logits")},
+    "bernoulli_log_prob": {"grad_logits": ("log_prob", "logits")},
     "categorical_entropy": {"grad_logits": ("entropy", "logits")},
     "categorical_kl": {"grad_logits": ("kl", "logits"), "grad_other_logits": ("kl", "other_logits")},
     "categorical_log_prob": {"grad_logits": ("log_prob", "logits")},
@@ -34,6 +37,9 @@ GRADIENTS: dict[str, dict[str, tuple[str, str]]] = {
     "kl_k3": {"grad_log_prob": ("kl", "log_prob")},
     "kl_penalty_loss": {"grad_logits": ("loss", "logits")},
     "masked_mean": {"grad_x": ("mean", "x")},
+    "multidiscrete_entropy": {"grad_logits": ("entropy", "logits")},
+    "multidiscrete_kl": {"grad_logits": ("kl", "logits"), "grad_other_logits": ("kl", "other_logits")},
+    "multidiscrete_log_prob": {"grad_logits": ("log_prob", "logits")},
     "per_decision_importance_estimate": {"grad_log_prob": ("estimate", "log_prob")},
     "policy_gradient_loss": POLICY_LOSS,
     "ppo_loss": {**POLICY_LOSS, "grad_values": ("loss", "values"), "grad_entropy": ("loss", "entropy")},

@@ -191,6 +191,45 @@ def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
     return {"loss": surrogate + kl_coef * kl, "surrogate_loss": surrogate, "kl": kl}
 
 
+def bernoulli_log_prob(logits, actions):
+    return {"log_prob": jnp.where(actions == 1, jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)).sum(-1)}
+
+
+def bernoulli_entropy(logits):
+    return {"entropy": (jax.nn.softplus(logits) - logits * jax.nn.sigmoid(logits)).sum(-1)}
+
+
+def bernoulli_kl(logits, other_logits):
+    gap = jax.nn.sigmoid(logits) * (logits - other_logits)
+    return {"kl": (jax.nn.softplus(other_logits) - jax.nn.softplus(logits) + gap).sum(-1)}
+
+
+def _heads(logits, nvec):
+    return jnp.split(logits, np.cumsum(np.array(nvec))[:-1], axis=1)
+
+
+def _tables(logits, nvec, action_mask):
+    legal = logits if action_mask is None else jnp.where(action_mask, logits, -jnp.inf)
+    return [jax.nn.log_softmax(head, axis=1) for head in _heads(legal, nvec)]
+
+
+def multidiscrete_log_prob(logits, actions, nvec, action_mask=None):
+    tables = _tables(logits, nvec, action_mask)
+    return {"log_prob": sum(jnp.take_along_axis(table, actions[:, k : k + 1], axis=1)[:, 0]
+                            for k, table in enumerate(tables))}
+
+
+def multidiscrete_entropy(logits, nvec, action_mask=None):
+    tables = [jnp.where(jnp.isfinite(table), table, 0.0) for table in _tables(logits, nvec, action_mask)]
+    masks = _heads(jnp.ones_like(logits, dtype=bool) if action_mask is None else action_mask, nvec)
+    return {"entropy": -sum((jnp.exp(table) * table * mask).sum(1) for table, mask in zip(tables, masks, strict=True))}
+
+
+def multidiscrete_kl(logits, other_logits, nvec):
+    pairs = zip(_tables(logits, nvec, None), _tables(other_logits, nvec, None), strict=True)
+    return {"kl": sum((jnp.exp(p) * (p - q)).sum(1) for p, q in pairs)}
+
+
 def gaussian_log_prob(mean, log_std, actions):
     return {"log_prob": norm.logpdf(actions, mean, jnp.exp(log_std)).sum(-1)}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.distributions import Categorical, Normal, TanhTransform, TransformedDistribution, kl_divergence
+from torch.distributions import Bernoulli, Categorical, Normal, TanhTransform, TransformedDistribution, kl_divergence
 
 Tensors = dict[str, Any]
 
@@ -178,6 +178,37 @@ def kl_penalty_loss(logits, old_logits, actions, advantages, kl_coef):
     surrogate = -(torch.exp(new.log_prob(actions) - old.log_prob(actions)) * advantages).mean()
     kl = kl_divergence(old, new).mean()
     return {"loss": surrogate + kl_coef * kl, "surrogate_loss": surrogate, "kl": kl}
+
+
+def bernoulli_log_prob(logits, actions):
+    return {"log_prob": Bernoulli(logits=logits).log_prob(actions.to(logits.dtype)).sum(-1)}
+
+
+def bernoulli_entropy(logits):
+    return {"entropy": Bernoulli(logits=logits).entropy().sum(-1)}
+
+
+def bernoulli_kl(logits, other_logits):
+    return {"kl": kl_divergence(Bernoulli(logits=logits), Bernoulli(logits=other_logits)).sum(-1)}
+
+
+def _heads(logits, nvec, action_mask):
+    masks = torch.split(torch.ones_like(logits, dtype=bool) if action_mask is None else action_mask, nvec, dim=1)
+    return [_categorical(*pair) for pair in zip(torch.split(logits, nvec, dim=1), masks, strict=True)]
+
+
+def multidiscrete_log_prob(logits, actions, nvec, action_mask=None):
+    heads = _heads(logits, nvec, action_mask)
+    return {"log_prob": sum(head.log_prob(actions[:, k]) for k, head in enumerate(heads))}
+
+
+def multidiscrete_entropy(logits, nvec, action_mask=None):
+    return {"entropy": sum(head.entropy() for head in _heads(logits, nvec, action_mask))}
+
+
+def multidiscrete_kl(logits, other_logits, nvec):
+    pairs = zip(_heads(logits, nvec, None), _heads(other_logits, nvec, None), strict=True)
+    return {"kl": sum(kl_divergence(*pair) for pair in pairs)}
 
 
 def gaussian_log_prob(mean, log_std, actions):

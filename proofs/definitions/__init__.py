@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proofs.definitions import advantages as adv
+from proofs.definitions import bernoulli as bern
 from proofs.definitions import diagnostics as diag
 from proofs.definitions import distributions as dist
 from proofs.definitions import divergences as div
@@ -20,6 +21,7 @@ from proofs.definitions import expectations as expect
 from proofs.definitions import groups as grp
 from proofs.definitions import importance as imp
 from proofs.definitions import losses, off_policy, optimizers
+from proofs.definitions import multidiscrete as multi
 from proofs.definitions import reductions as red
 from proofs.definitions import sequence_losses as seq
 
@@ -62,6 +64,12 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "gaussian_log_prob": (dist.gaussian_log_prob, dist.gaussian_log_prob_of_density),
     "gaussian_entropy": (dist.gaussian_entropy, dist.gaussian_entropy_by_integral),
     "squashed_gaussian_log_prob": (dist.squashed_gaussian_log_prob, dist.squashed_gaussian_log_prob_by_slope),
+    "bernoulli_log_prob": (bern.bernoulli_log_prob, bern.bernoulli_log_prob_by_partition),
+    "bernoulli_entropy": (bern.bernoulli_entropy, bern.bernoulli_entropy_by_partition),
+    "bernoulli_kl": (bern.bernoulli_kl, bern.bernoulli_kl_by_bregman),
+    "multidiscrete_log_prob": (multi.multidiscrete_log_prob, multi.multidiscrete_log_prob_by_partition),
+    "multidiscrete_entropy": (multi.multidiscrete_entropy, multi.multidiscrete_entropy_of_joint),
+    "multidiscrete_kl": (multi.multidiscrete_kl, multi.multidiscrete_kl_by_partition),
     "policy_gradient_loss": (losses.policy_gradient_loss, losses.policy_gradient_loss_by_polarisation),
     "surrogate_loss": (losses.surrogate_loss, losses.surrogate_loss_of_probabilities),
     "clip_loss": (losses.clip_loss, losses.clip_loss_by_sign),

@@ -12,8 +12,10 @@ from flint import ctx
 from proofs.definitions import ALTERNATIVES, DEFINITIONS, Definition
 from proofs.definitions.numbers import Undecided
 from proofs.freeze import (
+    bernoulli,
     groups,
     losses,
+    multidiscrete,
     off_policy,
     plain_losses,
     probability,
@@ -28,7 +30,8 @@ from proofs.freeze.kills import KILLS
 
 DESIGNS: dict[str, tuple[Design, ...]] = {
     **rollouts.DESIGNS, **probability.DESIGNS, **losses.DESIGNS, **statistics.DESIGNS,
-    **off_policy.DESIGNS, **plain_losses.DESIGNS, **groups.DESIGNS, **sequence_losses.DESIGNS}
+    **off_policy.DESIGNS, **plain_losses.DESIGNS, **groups.DESIGNS, **sequence_losses.DESIGNS,
+    **bernoulli.DESIGNS, **multidiscrete.DESIGNS}
 
 PRECISIONS = (256, 1024, 4096)
 """Working bits to try.  256 are enough but where e^1000 meets a difference of logs."""

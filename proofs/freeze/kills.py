@@ -262,6 +262,62 @@ KILLS: dict[str, dict[str, str]] = {
         "near-zero": "squashed-twice-in-jacobian",
         "narrow": "epsilon-added-to-std gaussian-at-action not-squashed mean-squashed",
     },
+    "bernoulli_log_prob": {
+        "two-choices": (
+            "not-summed reduced-over-batch negated in-bits only-ones-scored all-scored-as-taken sides-exchanged "
+            "softmax-for-sigmoid sigmoid-twice logits-as-log-probs probability-returned probabilities-added "
+            "most-likely-side"),
+        "one-choice": "sides-exchanged",
+        "square": "averaged-over-dimensions",
+        "nothing-chosen": "axis-of-one-lost",
+        "rare": "first-dimension-only probability-clamped epsilon-in-logarithm",
+        "near": "only-ones-scored",
+    },
+    "bernoulli_entropy": {
+        "two-choices": (
+            "not-summed reduced-over-batch negated in-bits only-ones-counted softmax-for-sigmoid sigmoid-twice "
+            "weights-missing logarithm-missing likelier-side-only partition-missing"),
+        "one-choice": "sigmoid-twice",
+        "square": "averaged-over-dimensions",
+        "nothing-chosen": "axis-of-one-lost",
+        "rare": "first-dimension-only probabilities-clamped epsilon-in-logarithm",
+        "near": "only-ones-counted",
+    },
+    "bernoulli_kl": {
+        "two-choices": (
+            "not-summed reduced-over-batch negated in-bits arguments-swapped only-ones-counted weights-missing "
+            "softmax-for-sigmoid sigmoid-twice cross-entropy weighted-by-other symmetrised squared-difference"),
+        "one-choice": "symmetrised",
+        "square": "averaged-over-dimensions",
+        "nothing-chosen": "axis-of-one-lost",
+        "rare": "first-dimension-only probabilities-clamped epsilon-in-logarithm",
+        "near": "arguments-swapped",
+    },
+    "multidiscrete_log_prob": {
+        "two-and-three": "not-summed reduced-over-batch negated in-bits logits-as-log-probs probability-returned",
+        "three-and-two": "axis-of-one-lost one-softmax-for-all choices-reversed",
+        "one-choice": "not-summed",
+        "equal-sizes": "averaged-over-choices offsets-missing",
+        "offset-of-each": "first-choice-only split-into-equal-parts",
+        "illegal-actions": "last-choice-only probabilities-added mask-ignored",
+    },
+    "multidiscrete_entropy": {
+        "two-and-three": "not-summed reduced-over-batch negated in-bits weights-missing logarithm-missing perplexity",
+        "three-and-two": "axis-of-one-lost one-softmax-for-all",
+        "one-choice": "perplexity",
+        "equal-sizes": "averaged-over-choices multiplied-over-choices",
+        "offset-of-each": "first-choice-only split-into-equal-parts",
+        "illegal-actions": "last-choice-only mask-ignored",
+    },
+    "multidiscrete_kl": {
+        "two-and-three": (
+            "not-summed last-choice-only reduced-over-batch negated in-bits arguments-swapped weighted-by-other "
+            "cross-entropy symmetrised squared-difference partition-missing"),
+        "three-and-two": "axis-of-one-lost one-softmax-for-all",
+        "one-choice": "weighted-by-other",
+        "equal-sizes": "averaged-over-choices",
+        "offset-of-each": "first-choice-only split-into-equal-parts",
+    },
     "policy_gradient_loss": {
         "positive-advantages": "probability-for-log-probability advantages-added-up averaged-twice",
         "negative-advantages": "ratio-for-log-probability advantages-shifted last-sample-alone",

@@ -178,6 +178,9 @@ class Dual:
         quotient = self.value / other.value
         return self._joined(other, quotient, 1 / other.value, -quotient / other.value)
 
+    def __rtruediv__(self, other: Any) -> Dual:
+        return _dual(other) / self
+
     def __neg__(self) -> Dual:
         return self._through(-self.value, -1)
 

@@ -298,3 +298,37 @@ def adam_step(params, grads, first_moment, second_moment, step, learning_rate, b
 def running_moments(batches):
     rows = jnp.concatenate(batches)
     return jnp.mean(rows, axis=0), jnp.var(rows, axis=0)
+
+
+def bernoulli_log_prob(logits, actions):
+    return jnp.where(actions == 1, jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)).sum(-1)
+
+
+def bernoulli_entropy(logits):
+    return (jax.nn.softplus(logits) - logits * jax.nn.sigmoid(logits)).sum(-1)
+
+
+def bernoulli_kl(logits, other_logits):
+    gap = jax.nn.sigmoid(logits) * (logits - other_logits)
+    return (jax.nn.softplus(other_logits) - jax.nn.softplus(logits) + gap).sum(-1)
+
+
+def _tables(logits, nvec, action_mask=None):
+    z = logits if action_mask is None else jnp.where(action_mask, logits, -jnp.inf)
+    ends = [sum(nvec[: k + 1]) for k in range(len(nvec) - 1)]
+    return [jax.nn.log_softmax(head) for head in jnp.split(z, ends, axis=1)]
+
+
+def multidiscrete_log_prob(logits, actions, nvec, action_mask=None):
+    tables = _tables(logits, nvec, action_mask)
+    return sum(jnp.take_along_axis(t, actions[:, k, None], axis=1)[:, 0] for k, t in enumerate(tables))
+
+
+def multidiscrete_entropy(logits, nvec, action_mask=None):
+    tables = _tables(logits, nvec, action_mask)
+    return sum(-(jnp.exp(t) * jnp.where(jnp.isfinite(t), t, 0.0)).sum(1) for t in tables)
+
+
+def multidiscrete_kl(logits, other_logits, nvec):
+    pairs = zip(_tables(logits, nvec), _tables(other_logits, nvec))
+    return sum((jnp.exp(p) * (p - q)).sum(1) for p, q in pairs)

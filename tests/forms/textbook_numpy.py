@@ -341,3 +341,44 @@ def adam_step(params, grads, first_moment, second_moment, step, learning_rate, b
 def running_moments(batches):
     everything = np.concatenate(batches)
     return everything.mean(axis=0), everything.var(axis=0)
+
+
+def bernoulli_log_prob(logits, actions):
+    p = 1 / (1 + np.exp(-logits))
+    return (actions * np.log(p) + (1 - actions) * np.log(1 - p)).sum(axis=1)
+
+
+def bernoulli_entropy(logits):
+    p = 1 / (1 + np.exp(-logits))
+    return -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum(axis=1)
+
+
+def bernoulli_kl(logits, other_logits):
+    p, q = 1 / (1 + np.exp(-logits)), 1 / (1 + np.exp(-other_logits))
+    return (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum(axis=1)
+
+
+def _heads(x, nvec):
+    return np.split(x, np.cumsum(nvec)[:-1], axis=1)
+
+
+def _tables(logits, nvec, action_mask=None):
+    """log softmax of every choice."""
+    z = logits if action_mask is None else np.where(action_mask, logits, -np.inf)
+    return [h - h.max(1, keepdims=True) - np.log(np.exp(h - h.max(1, keepdims=True)).sum(1, keepdims=True))
+            for h in _heads(z, nvec)]
+
+
+def multidiscrete_log_prob(logits, actions, nvec, action_mask=None):
+    tables = _tables(logits, nvec, action_mask)
+    return sum(table[np.arange(len(actions)), actions[:, k]] for k, table in enumerate(tables))
+
+
+def multidiscrete_entropy(logits, nvec, action_mask=None):
+    tables = _tables(logits, nvec, action_mask)
+    return sum(-(np.exp(t) * np.where(np.isfinite(t), t, 0.0)).sum(1) for t in tables)
+
+
+def multidiscrete_kl(logits, other_logits, nvec):
+    pairs = zip(_tables(logits, nvec), _tables(other_logits, nvec))
+    return sum((np.exp(p) * (p - q)).sum(1) for p, q in pairs)

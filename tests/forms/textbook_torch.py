@@ -299,3 +299,39 @@ def adam_step(params, grads, first_moment, second_moment, step, learning_rate, b
 def running_moments(batches):
     rows = torch.cat(batches)
     return rows.mean(0), rows.var(0, unbiased=False)
+
+
+def bernoulli_log_prob(logits, actions):
+    return -F.binary_cross_entropy_with_logits(logits, actions.to(logits.dtype), reduction="none").sum(-1)
+
+
+def bernoulli_entropy(logits):
+    return F.binary_cross_entropy_with_logits(logits, torch.sigmoid(logits), reduction="none").sum(-1)
+
+
+def bernoulli_kl(logits, other_logits):
+    p = torch.sigmoid(logits)
+    taken = p * (F.softplus(-other_logits) - F.softplus(-logits))
+    return (taken + (1 - p) * (F.softplus(other_logits) - F.softplus(logits))).sum(-1)
+
+
+def _tables(logits, nvec, action_mask=None):
+    if action_mask is not None:
+        logits = logits.masked_fill(~action_mask, float("-inf"))
+    return [F.log_softmax(head, dim=-1) for head in torch.split(logits, nvec, dim=-1)]
+
+
+def multidiscrete_log_prob(logits, actions, nvec, action_mask=None):
+    tables = _tables(logits, nvec, action_mask)
+    taken = [table.gather(-1, a[:, None]).squeeze(-1) for table, a in zip(tables, actions.unbind(-1))]
+    return torch.stack(taken, dim=-1).sum(-1)
+
+
+def multidiscrete_entropy(logits, nvec, action_mask=None):
+    tables = _tables(logits, nvec, action_mask)
+    return sum(torch.special.entr(table.exp()).sum(-1) for table in tables)
+
+
+def multidiscrete_kl(logits, other_logits, nvec):
+    pairs = zip(_tables(logits, nvec), _tables(other_logits, nvec))
+    return sum(F.kl_div(q, p, reduction="none", log_target=True).sum(-1) for p, q in pairs)

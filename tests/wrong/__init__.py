@@ -5,8 +5,9 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "plain_losses", "distributions",
-            "reductions", "optimisation", "torch_gradients", "groups", "sequence_losses", "batches", "corners")
+FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "plain_losses", "distributions", "binary",
+            "choices", "reductions", "optimisation", "torch_gradients", "groups", "sequence_losses", "batches",
+            "corners")
 
 
 @dataclasses.dataclass(frozen=True)

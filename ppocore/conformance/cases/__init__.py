@@ -10,8 +10,10 @@ import numpy as np
 from ppocore.conformance import vectors
 from ppocore.conformance.case import Case
 from ppocore.conformance.cases import (
+    bernoulli,
     groups,
     losses,
+    multidiscrete,
     off_policy,
     plain_losses,
     probability,
@@ -28,6 +30,7 @@ Source = Callable[[Maker], Iterator[Case]]
 _SOURCES: dict[str, Source] = {
     **rollouts.SOURCES, **probability.SOURCES, **losses.SOURCES, **statistics.SOURCES,
     **off_policy.SOURCES, **vtrace.SOURCES, **plain_losses.SOURCES, **groups.SOURCES, **sequence_losses.SOURCES,
+    **bernoulli.SOURCES, **multidiscrete.SOURCES,
 }
 
 

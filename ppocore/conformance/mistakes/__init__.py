@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ppocore.conformance.mistakes import (
     batches,
+    bernoulli,
     groups,
     kl_control,
     losses,
+    multidiscrete,
     off_policy,
     probability,
     rollouts,
@@ -22,7 +24,7 @@ from ppocore.conformance.mistakes.general import general
 MISTAKES: dict[str, Mistake] = {
     slug: mistake
     for family in (rollouts, vtrace, probability, off_policy, losses, statistics, shapes, groups, token_rewards,
-                   kl_control, sequence_losses, batches)
+                   kl_control, sequence_losses, bernoulli, multidiscrete, batches)
     for slug, mistake in family.CATALOGUE.mistakes.items()
 }
 

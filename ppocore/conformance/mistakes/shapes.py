@@ -14,7 +14,9 @@ from ppocore.conformance.oracle.inputs import Choices, Inputs
 CATALOGUE = Catalogue()
 BATCHED = ("td_errors", "gae", "discounted_returns", "vtrace", "token_gae", "ratio", "categorical_kl", "gaussian_kl",
            "categorical_log_prob", "categorical_entropy", "gaussian_log_prob", "gaussian_entropy",
-           "squashed_gaussian_log_prob", "grpo_advantages", "rloo_advantages", "dr_grpo_advantages", "kl_reward")
+           "squashed_gaussian_log_prob", "grpo_advantages", "rloo_advantages", "dr_grpo_advantages", "kl_reward",
+           "bernoulli_log_prob", "bernoulli_entropy", "bernoulli_kl",
+           "multidiscrete_log_prob", "multidiscrete_entropy", "multidiscrete_kl")
 
 
 def _squeezed(operation: str) -> Formula:

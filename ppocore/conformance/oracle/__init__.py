@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from ppocore.conformance.oracle import (
     advantages,
+    bernoulli,
     groups,
     losses,
+    multidiscrete,
     off_policy,
     probability,
     sequence_losses,
@@ -31,6 +33,8 @@ DEFINITIONS: dict[str, Formula] = {
         probability.categorical_kl, probability.gaussian_kl, probability.adapt_kl_coef,
         probability.categorical_log_prob, probability.categorical_entropy, probability.gaussian_log_prob,
         probability.gaussian_entropy, probability.squashed_gaussian_log_prob,
+        bernoulli.bernoulli_log_prob, bernoulli.bernoulli_entropy, bernoulli.bernoulli_kl,
+        multidiscrete.multidiscrete_log_prob, multidiscrete.multidiscrete_entropy, multidiscrete.multidiscrete_kl,
         losses.surrogate_loss, losses.clip_loss, losses.kl_penalty_loss, losses.value_loss,
         losses.policy_gradient_loss, losses.huber_value_loss,
         losses.clipped_value_loss, losses.ppo_loss,

@@ -49,7 +49,7 @@ class Inputs:
 
 def _convert(name: str, value: Any) -> Any:
     if isinstance(value, list):
-        return [measured(np.asarray(item)) for item in value]
+        return [item if isinstance(item, int) else measured(np.asarray(item)) for item in value]
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return measured(value)
     return measured(value) if isinstance(value, float) else value

@@ -87,7 +87,7 @@ def _place(name: str) -> Any:
 
 
 def _vector(operation: str, entry: Mapping[str, Any], lists: list[str]) -> Vector:
-    given = {name: [_array(item) for item in value] if name in lists else _value(value)
+    given = {name: [_value(item) for item in value] if name in lists else _value(value)
              for name, value in entry["inputs"].items()}
     unused = dict.fromkeys(OPERATIONS[operation].options)
     case = Case(entry["id"], operation, entry["level"], entry["says"], unused | given, exact=entry["exact"])
