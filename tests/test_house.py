@@ -24,9 +24,10 @@ LEVELS: list[tuple[str, ...]] = [
     ("diagnose", "worker", "callees"),
     ("runner", "probes"),
     ("identify",),
-    ("likeness", "accounts"),
-    ("reports", "progress", "junit"),
-    ("terminal",),
+    ("likeness", "accounts", "fields"),
+    ("terminal", "matrix", "progress", "junit"),
+    ("pages", "summary"),
+    ("reports",),
     ("explain", "parametrized"),
     ("listing", "handout", "museum"),
 ]

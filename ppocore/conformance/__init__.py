@@ -19,7 +19,7 @@ def check(
     answers: str | Path | None = None, only: str | None = None, seed: int = 0, examples: int = 8,
     strict: bool = False, timeout: float = 10.0, report: str | Path | None = None,
     markdown: str | Path | None = None, junit: str | Path | None = None, expected: str | Path | None = None,
-    write_expected: str | Path | None = None,
+    write_expected: str | Path | None = None, html: str | Path | None = None,
 ) -> Run:
     """Judge an adapter, as `ppocore check` does, and return what was found.
 
@@ -32,7 +32,7 @@ def check(
     exec, answers
         In place of an adapter: a command that speaks JSON Lines, or a file of answers, as the options of
         `ppocore check`.
-    only, seed, examples, strict, timeout, report, markdown, junit, expected, write_expected
+    only, seed, examples, strict, timeout, report, markdown, junit, expected, write_expected, html
         As the options of `ppocore check`.
 
     Returns
@@ -50,7 +50,7 @@ def check(
     def path(value: str | Path | None) -> Path | None:
         return None if value is None else Path(value)
 
-    files = (path(file) for file in (report, markdown, expected, write_expected, junit))
+    files = (path(file) for file in (report, markdown, expected, write_expected, junit, html))
     options = runner.Options(only, seed, examples, strict, timeout, *files)
     found = runner.run(callees.one_of(adapter, exec, answers), options)
     reports.write(found, options)

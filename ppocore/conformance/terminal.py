@@ -235,7 +235,7 @@ def number(value: Any) -> str:
 
 def apart(right: Any, wrong: Any) -> tuple[str, str]:
     """Two numbers with as many digits, as few as tell them apart."""
-    if not (isinstance(right, (int, float)) and isinstance(wrong, (int, float))):
+    if not (isinstance(right, float) and isinstance(wrong, float)):
         return number(right), number(wrong)
     pairs = [(f"{right:.{digits}g}", f"{wrong:.{digits}g}") for digits in DIGITS]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])

@@ -24,4 +24,9 @@ def plain(value: Any) -> Any:
 
 def clean(text: str) -> str:
     """Somebody else's text on one line, without control characters."""
-    return "".join(character if character.isprintable() else " " for character in str(text)).strip()
+    return printable(text).strip()
+
+
+def printable(text: str) -> str:
+    """The same characters, with a space for each that is a control, a line break or no character at all."""
+    return "".join(character if character.isprintable() else " " for character in str(text))
