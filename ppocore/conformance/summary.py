@@ -13,7 +13,7 @@ from ppocore.conformance.texts import clean
 TOLD = 5
 """So many red operations are told at length."""
 CASES = 50
-MARKUP = {ord(character): f"&#{ord(character)};" for character in "|[`*_~@\\"} | {
+MARKUP = {ord(character): f"&#{ord(character)};" for character in "|[`*~@\\"} | {
     ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 
