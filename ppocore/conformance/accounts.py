@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppocore.conformance.case import GATING, Result, Verdict
 from ppocore.conformance.conventions import CONVENTIONS
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.runner import LEVELS, Run
+from ppocore.conformance.texts import shortest
 
 if TYPE_CHECKING:
     from ppocore.conformance.mistakes.catalogue import Mistake
@@ -87,6 +88,12 @@ def to_declare(verdict: Verdict) -> dict[str, str]:
             if name in CONVENTIONS and not CONVENTIONS[name].is_free(value)}
 
 
+def inputs(found: Run, result: Result) -> dict[str, Any]:
+    """What the function was handed in a counterexample, in the digits of its DTYPE."""
+    given = (result.counterexample or {}).get("inputs") or {}
+    return {name: shortest(value, found.header["dtype"]) for name, value in given.items()}
+
+
 def _again(found: Run, only: str) -> str:
     """The command, with the options that choose the cases."""
     header = found.header
@@ -129,8 +136,8 @@ def _worst(results: Sequence[Result]) -> Result | None:
 
 
 def _size(result: Result) -> tuple[int, int]:
-    inputs = (result.counterexample or {}).get("inputs")
-    return (0, sum(count(value) for value in inputs.values())) if inputs else (1, 0)
+    given = (result.counterexample or {}).get("inputs")
+    return (0, sum(count(value) for value in given.values())) if given else (1, 0)
 
 
 def count(value: object) -> int:

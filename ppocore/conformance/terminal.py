@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ppocore.conformance.accounts import WORDS, Account, account, count, counting, details, offered
+from ppocore.conformance.accounts import WORDS, Account, account, count, counting, details, inputs, offered
 from ppocore.conformance.case import GATING, Result, Verdict
 from ppocore.conformance.runner import Run
 from ppocore.conformance.texts import clean, plain
@@ -39,9 +39,9 @@ def show(found: Run, console: Console) -> None:
     printer.header()
     judged = offered(found)
     red, green = [v for v in judged if not v.green], [v for v in judged if v.green]
+    # In a red run every line above the first example counts: it should fit the screen.
     printer.rows(red, judged)
-    if red:
-        printer.line()
+    printer.line()
     for verdict in red:
         printer.block(verdict)
     printer.rows(green, judged, short=bool(red))
@@ -72,7 +72,6 @@ class _Printer:
         if header["conventions"]:
             declared = ", ".join(f"{key}={value}" for key, value in header["conventions"].items())
             self.line(f"declares {declared}")
-        self.line()
 
     def rows(self, verdicts: Sequence[Verdict], beside: Sequence[Verdict], short: bool = False) -> None:
         """One line for each operation; many that simply conform share theirs if asked to be short."""
@@ -152,7 +151,7 @@ class _Printer:
                 self._field("if it is only slow", "--timeout SECONDS raises the limit")
             return
         self._field("smallest example", f"{result.id}")
-        for line in few(example.get("inputs") or {}):
+        for line in few(inputs(self._found, result)):
             self.line(f"      {line}")
         if example.get("got") is not None and example.get("want") is not None:
             place = f"{example['output']}{index(example.get('index'))}"
@@ -241,10 +240,10 @@ def apart(right: Any, wrong: Any) -> tuple[str, str]:
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
 
 
-def few(inputs: Mapping[str, Any]) -> Iterator[str]:
+def few(given: Mapping[str, Any]) -> Iterator[str]:
     """The inputs of a counterexample, equal ones on one line, and no more numbers than a person takes in."""
     alike: dict[str, tuple[list[str], Any]] = {}
-    for name, value in inputs.items():
+    for name, value in given.items():
         alike.setdefault(json.dumps(plain(value)), ([], value))[0].append(name)
     # Small ones first: what is left out is the longest.
     room, shown = FEW, set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ppocore.conformance.accounts import FAILING, WORDS, Account, account, counting, details, offered
+from ppocore.conformance.accounts import FAILING, WORDS, Account, account, counting, details, inputs, offered
 from ppocore.conformance.case import Result, Verdict
 from ppocore.conformance.pages import bars, plots, strips
 from ppocore.conformance.runner import Run
@@ -52,11 +52,11 @@ def _block(found: Run, verdict: Verdict, prefix: str) -> dict[str, Any]:
         "mistakes": [{"slug": entry.slug, "says": entry.says, "wrong": entry.wrong, "matters": entry.matters,
                       "seen": [_citation(text) for text in entry.seen]} for entry in said.mistakes],
         "says": said.says, "right": said.right, "declare": said.declare, "again": said.again,
-        "example": _example(said), "others": own[:CASES], "more": max(0, len(own) - CASES),
+        "example": _example(found, said), "others": own[:CASES], "more": max(0, len(own) - CASES),
     }
 
 
-def _example(said: Account) -> dict[str, Any] | None:
+def _example(found: Run, said: Account) -> dict[str, Any] | None:
     """The counterexample, in numbers and as a picture if it can be drawn."""
     result = said.result
     if result is None:
@@ -65,7 +65,7 @@ def _example(said: Account) -> dict[str, Any] | None:
     if result.status == "error" or not example:
         return {"id": result.id, "message": result.message, "inputs": [], "picture": None, "answer": None}
     return {"id": result.id, "message": result.message, "picture": _picture(result), "answer": _answer(result),
-            "inputs": [f"{name} = {numbers(value)}" for name, value in (example.get("inputs") or {}).items()]}
+            "inputs": [f"{name} = {numbers(value)}" for name, value in inputs(found, result).items()]}
 
 
 def _answer(result: Result) -> dict[str, str] | None:
