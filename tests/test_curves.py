@@ -120,6 +120,13 @@ def test_where_the_function_fails_the_curve_has_a_gap():
     assert {got is None for x, _, got in points if abs(x) > 1} == {False}
 
 
+def test_a_function_that_gives_no_number_has_no_curve():
+    found = ppocore.check({"value_loss": lambda values, returns: (values - returns) ** 2}, examples=0)
+
+    assert not found.green
+    assert not any("curve" in (result.counterexample or {}) for result in found.results)
+
+
 def test_answers_stand_whole_beside_each_other():
     def reward_only(rewards, values, last_values, dones, gamma, gae_lambda):
         return rewards - values

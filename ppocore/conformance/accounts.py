@@ -88,6 +88,24 @@ def to_declare(verdict: Verdict) -> dict[str, str]:
             if name in CONVENTIONS and not CONVENTIONS[name].is_free(value)}
 
 
+def notes(found: Run) -> list[tuple[str, str]]:
+    """What is worth knowing beside the verdicts, each note once, with the operations it is about."""
+    about: dict[str, list[str]] = {}
+    for verdict in found.verdicts:
+        for note in verdict.notes:
+            # What to declare stands in the account of a red operation already.
+            if verdict.green or ("CONVENTIONS =" not in note and counting(found, verdict.operation)):
+                about.setdefault(note, []).append(verdict.operation)
+    for note in found.notes:
+        about.setdefault(note, [])
+    edge = [r for r in found.results if r.level not in GATING and r.status in ("fail", "error")]
+    if edge and not found.header["strict"]:
+        differ = "case beyond the core differs" if len(edge) == 1 else "cases beyond the core differ"
+        note = f"{len(edge)} {differ} (edge or reject; they count with --strict)"
+        about.setdefault(note, []).extend(result.operation for result in edge)
+    return [(note, ", ".join(dict.fromkeys(names))) for note, names in about.items()]
+
+
 def inputs(found: Run, result: Result) -> dict[str, Any]:
     """What the function was handed in a counterexample, in the digits of its DTYPE."""
     given = (result.counterexample or {}).get("inputs") or {}

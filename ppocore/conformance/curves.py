@@ -118,13 +118,15 @@ class Curves:
         self._definition = DEFINITIONS[question.case.operation]
 
     def best(self) -> Mapping[str, Any] | None:
-        """JSON-ready: the track on which wrong minus right varies most; None where nothing can be drawn."""
+        """JSON-ready: the track on which wrong minus right varies most; None where there is nothing wrong to draw."""
         best, most = None, -1.0
         for track in self._tracks():
             sketch = [(want, got) for _, want, got in self._points(track, SKETCH) if got is not None]
+            if not sketch:
+                continue
             errors = [got - want for want, got in sketch]
-            size = max((abs(number) for pair in sketch for number in pair), default=0.0) or 1.0
-            varies = (max(errors) - min(errors)) / size if errors else -0.5
+            size = max(abs(number) for pair in sketch for number in pair) or 1.0
+            varies = (max(errors) - min(errors)) / size
             # Rounding must not choose: a later track has to be clearly better.
             if varies > most + 1e-6:
                 best, most = track, varies

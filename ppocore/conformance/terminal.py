@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ppocore.conformance.accounts import WORDS, Account, account, count, counting, details, inputs, offered
-from ppocore.conformance.case import GATING, Result, Verdict
+from ppocore.conformance.accounts import WORDS, Account, account, count, counting, details, inputs, notes, offered
+from ppocore.conformance.case import Result, Verdict
 from ppocore.conformance.runner import Run
 from ppocore.conformance.texts import clean, plain
 
@@ -162,21 +162,12 @@ class _Printer:
 
     def notes(self) -> None:
         """What is green but worth knowing, and what was not judged."""
-        # What to declare stands in the blocks already.
-        notes = [(verdict.operation, note) for verdict in self._found.verdicts for note in verdict.notes
-                 if verdict.green or ("CONVENTIONS =" not in note and counting(self._found, verdict.operation))]
-        notes += [("", note) for note in self._found.notes]
-        edge = [result for result in self._found.results
-                if result.level not in GATING and result.status in ("fail", "error")]
-        if not notes and not edge:
+        found = notes(self._found)
+        if not found:
             return
         self.line("Notes", "bold")
-        for text, operations in _grouped(notes):
+        for text, operations in found:
             self._item(clean(text), operations)
-        if edge and not self._found.header["strict"]:
-            names = ", ".join(dict.fromkeys(result.operation for result in edge))
-            differ = "case beyond the core differs" if len(edge) == 1 else "cases beyond the core differ"
-            self._item(f"{len(edge)} {differ} (edge or reject; they count with --strict)", names)
         self.line()
 
     def _item(self, text: str, operations: str) -> None:
@@ -212,15 +203,6 @@ class _Printer:
         row = Text(f"  {name}: ", style="dim")
         row.append(text, style="not dim cyan")
         self._console.print(row, soft_wrap=True)
-
-
-def _grouped(notes: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Each note once, with the operations it is about."""
-    about: dict[str, list[str]] = {}
-    for operation, note in notes:
-        about.setdefault(note, []).append(operation)
-    for note, operations in about.items():
-        yield note, ", ".join(dict.fromkeys(operation for operation in operations if operation))
 
 
 def number(value: Any) -> str:

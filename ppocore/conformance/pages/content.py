@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ppocore.conformance.accounts import FAILING, WORDS, Account, account, counting, details, inputs, offered
+from ppocore.conformance.accounts import FAILING, WORDS, Account, account, counting, details, inputs, notes, offered
 from ppocore.conformance.case import Result, Verdict
 from ppocore.conformance.pages import bars, plots, strips
 from ppocore.conformance.runner import Run
@@ -21,7 +21,6 @@ def implementation(found: Run, label: str, prefix: str) -> dict[str, Any]:
     """One run; `prefix` keeps its anchors apart from those of others on the page."""
     judged = offered(found)
     red = [verdict for verdict in judged if not verdict.green]
-    notes = [(verdict.operation, note) for verdict in judged for note in verdict.notes if "CONVENTIONS =" not in note]
     header = found.header
     return {
         "label": label, "anchor": f"{prefix}run", "version": header["version"], "green": found.green,
@@ -29,7 +28,7 @@ def implementation(found: Run, label: str, prefix: str) -> dict[str, Any]:
         "red": [_block(found, verdict, prefix) for verdict in red],
         "right": [_row(found, verdict, prefix) for verdict in judged if verdict.green],
         "absent": [verdict.operation for verdict in found.verdicts if verdict.verdict == "not-offered"],
-        "notes": notes + [("", note) for note in found.notes],
+        "notes": notes(found),
         "about": f"{header['framework']} {header['dtype']}",
         "declares": [f"{name}={value}" for name, value in header["conventions"].items()],
         "settings": [(name, str(value)) for name, value in header.items()
