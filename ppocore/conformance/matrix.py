@@ -57,6 +57,7 @@ def show(runs: Sequence[Labelled], console: Console) -> None:
     fitting = max(1, (console.width - widest - 2) // (NARROWEST + 2))
     for first in range(0, len(runs), fitting):
         console.print(_table(runs[first:first + fitting], rows, first, _marks(console)))
+        console.print()
     for label, found in runs:
         for verdict in found.verdicts:
             if not verdict.green:
@@ -81,5 +82,7 @@ def _table(runs: Sequence[Labelled], rows: Sequence[Row], first: int, marks: tup
     for row in rows:
         shown = [Text(f"{tick if cell.green else cross} {cell.word}", style="green" if cell.green else "red")
                  if cell.judged else Text(dot, style="dim") for cell in row.cells[first:first + len(runs)]]
-        table.add_row(row.operation, *shown)
+        # A part of a wide table leaves out what none of its own offers.
+        if any(cell.judged for cell in row.cells[first:first + len(runs)]):
+            table.add_row(row.operation, *shown)
     return table
