@@ -119,6 +119,9 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="Write a summary in Markdown.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures of the smallest examples.")
+    ] = None,
     expected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Expected failures, one `ID  # reason` a line. Strict:"
                                   " one that passes is red, an unknown id is exit status 2.")
@@ -149,7 +152,7 @@ def check(
     from ppocore.conformance.runner import Options
 
     options = Options(only, seed, examples, strict, timeout, report, markdown, expected, write_expected, junit,
-                      memory=memory)
+                      html, memory=memory)
     wants_none = (explain is not None or list_) and adapter is None and exec_ is None and answers is None
     judged = None if wants_none else one_of(adapter, exec_, answers)
     if explain is not None:
@@ -192,6 +195,33 @@ def _explain(adapter: Adapter | None, id: str, options: Options) -> None:
 
     for line in listing.explanation(adapter, id, options):
         print(line)
+
+
+@app.command()
+def matrix(
+    reports: Annotated[
+        list[Path], typer.Argument(metavar="REPORT.jsonl...", help="Files that `ppocore check --report` wrote.",
+                                   show_default=False)
+    ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page: the table, and what is wrong in each.")
+    ] = None,
+) -> None:
+    """Many implementations side by side: operations by implementations, from their reports.
+
+    A file that is no whole report is refused by name. Exit status: 0 shown, whatever the verdicts; 2 could not.
+    """
+    from rich.console import Console
+
+    from ppocore.conformance import files, pages
+    from ppocore.conformance import matrix as side_by_side
+    from ppocore.conformance.reports import read_many
+
+    files.refuse_unwritable(html)
+    runs = read_many(reports)
+    if html:
+        files.write_whole(html, pages.matrix(runs))
+    side_by_side.show(runs, Console(highlight=False))
 
 
 @app.command()

@@ -1,11 +1,11 @@
-"""Frameworks that may be missing: a counted skip here, a failure where everything is required."""
+"""Frameworks and programs that may be missing: a counted skip here, a failure where everything is required."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -17,6 +17,11 @@ def require(name: str) -> Any:
             warnings.simplefilter("ignore")
             return importlib.import_module(name)
     except ModuleNotFoundError:
-        if os.environ.get("PPOCORE_REQUIRE_ALL") == "1":
-            pytest.fail(f"{name} is missing and PPOCORE_REQUIRE_ALL=1")
-        pytest.skip(f"{name} is not installed", allow_module_level=True)
+        missing(name)
+
+
+def missing(name: str) -> NoReturn:
+    """A counted skip because `name` is not installed; a failure if PPOCORE_REQUIRE_ALL=1."""
+    if os.environ.get("PPOCORE_REQUIRE_ALL") == "1":
+        pytest.fail(f"{name} is missing and PPOCORE_REQUIRE_ALL=1")
+    pytest.skip(f"{name} is not installed", allow_module_level=True)

@@ -196,7 +196,15 @@ def test_broken_reports_are_refused_by_name(tmp_path):
         ([lines[0], *lines[2:]], "its footer does not count"),
         (["[]"], "not a line of a report"),
         ([], "not a report"),
-        ([lines[0], '{"kind": "result", "nonsense": 1}', lines[-1]], "a result without id"),
+        ([lines[0], '{"kind": "result", "nonsense": 1}', lines[-1]], ":2: a result without id"),
+        ([lines[0], lines[-2], *lines[1:-2], lines[-1]], "its lines are out of order"),
+        ([lines[0], *lines], "its lines are out of order"),
+        ([lines[0].replace('"strict": false', '"strict": "no"'), *lines[1:]], ":1: the header whose strict"),
+        ([*lines[:-2], lines[-2].replace("not-offered", "fine"), lines[-1]], "a verdict whose verdict is no verdict"),
+        ([lines[0], lines[1].replace('null', '{"got": [[1]]}'), *lines[2:]], ":2: a counterexample without inputs"),
+        ([lines[0].replace('"examples": 0', '"examples": NaN'), *lines[1:]], ":1: not JSON"),
+        ([lines[0], "[" * 100_000, lines[-1]], ":2: not JSON"),
+        ([lines[0], "", *lines[1:]], ":2: not JSON"),
     ):
         path.write_text("\n".join(content))
         with pytest.raises(ValueError, match=text) as error:
@@ -330,3 +338,19 @@ def test_markdown_escapes_what_it_shows(tmp_path):
     assert text.startswith("## RED: &lt;script&gt;&#124;x\n")
     assert "| ❌ | `ratio` | error |" in text
     assert "<script>" not in text
+
+
+def test_markdown_says_first_what_is_wrong_and_how_to_see_it(tmp_path):
+    path = tmp_path / "summary.md"
+
+    run = bad(markdown=path, examples=0)
+
+    lines = path.read_text().splitlines()
+    assert lines[0] == f"## RED: {run.header['name']}"
+    assert lines[2] == "### value_loss: unknown difference"
+    first = "\n".join(lines[:12])
+    assert "should be" in first
+    assert "See it again: <code>ppocore check" in first
+    assert lines.index("| | operation | verdict | detail |") > 8
+    ppocore.check({"NAME": "![x](http://x) `a` @me", "ratio": lambda log_prob, old_log_prob: 1}, markdown=path)
+    assert path.read_text().splitlines()[0] == "## RED: !&#91;x](http://x) &#96;a&#96; &#64;me"

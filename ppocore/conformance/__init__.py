@@ -21,7 +21,7 @@ def check(
     answers: str | Path | None = None, only: str | None = None, seed: int = 0, examples: int = 8,
     strict: bool = False, timeout: float = 10.0, report: str | Path | None = None,
     markdown: str | Path | None = None, junit: str | Path | None = None, expected: str | Path | None = None,
-    write_expected: str | Path | None = None, memory: float = 4.0,
+    write_expected: str | Path | None = None, html: str | Path | None = None, memory: float = 4.0,
 ) -> Run:
     """Judge an adapter, as `ppocore check` does, and return what was found.
 
@@ -34,7 +34,7 @@ def check(
     exec, answers
         In place of an adapter: a command that speaks JSON Lines, or a file of answers, as the options of
         `ppocore check`.
-    only, seed, examples, strict, timeout, report, markdown, junit, expected, write_expected, memory
+    only, seed, examples, strict, timeout, report, markdown, junit, expected, write_expected, html, memory
         As the options of `ppocore check`.
 
     Returns
@@ -52,7 +52,7 @@ def check(
     def path(value: str | Path | None) -> Path | None:
         return None if value is None else Path(value)
 
-    files = (path(file) for file in (report, markdown, expected, write_expected, junit))
+    files = (path(file) for file in (report, markdown, expected, write_expected, junit, html))
     options = runner.Options(only, seed, examples, strict, timeout, *files, memory=memory)
     found = runner.run(callees.one_of(adapter, exec, answers), options)
     reports.write(found, options)

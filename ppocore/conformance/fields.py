@@ -17,8 +17,12 @@ RESULT: dict[str, Any] = {"id": str, "operation": str, "level": get_args(Level),
                           "message": str, "counterexample": (dict, type(None))}
 VERDICT: dict[str, Any] = {"operation": tuple(OPERATIONS), "verdict": get_args(Word), "mistakes": list,
                            "conventions": dict, "declared": bool, "green": bool, "notes": list}
+FOOTER: dict[str, Any] = {"cases": dict, "operations": dict, "not_selected": int, "exit_status": int}
 NUMBER = (int, float, str, type(None))
 EXAMPLE: dict[str, Any] = {"inputs": dict, "output": str, "index": list, "got": NUMBER, "want": NUMBER, "says": str}
+ANSWERS: dict[str, Any] = dict.fromkeys(("got", "want"), (list, *NUMBER))
+CURVE: dict[str, Any] = {"axis": str, "moved": str, "slot": list, "output": str, "index": list, "at": NUMBER,
+                         "edges": list, "points": list}
 
 
 class Foreign(ValueError):
@@ -28,6 +32,9 @@ class Foreign(ValueError):
 def header(found: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the run."""
     _check("the header", found, HEADER)
+    texts = [found["operations"], found.get("notes", [])]
+    if not all(isinstance(listed, list) and all(isinstance(text, str) for text in listed) for listed in texts):
+        raise Foreign("a header whose operations or notes are no texts")
     return dict(found)
 
 
@@ -41,7 +48,25 @@ def result(found: Mapping[str, Any]) -> Result:
             raise Foreign("a counterexample whose index is no list of whole numbers")
         for name, value in example["inputs"].items():
             _rectangular(name, value)
+        _drawn(example)
     return Result(**found)
+
+
+def _drawn(example: Mapping[str, Any]) -> None:
+    """Foreign unless what pictures are made of, where there is any, is what it should be."""
+    if "answers" in example:
+        _check("a counterexample", example, {"answers": dict})
+        _check("answers", example["answers"], ANSWERS)
+        for name in ANSWERS:
+            _rectangular(name, example["answers"][name])
+    if "curve" in example:
+        _check("a counterexample", example, {"curve": dict})
+        curve = example["curve"]
+        _check("a curve", curve, CURVE)
+        if not all(isinstance(point, list) and len(point) == 3 for point in curve["points"]):
+            raise Foreign("a curve whose points are not x, right and wrong")
+        for name in ("slot", "index", "edges", "points"):
+            _rectangular(name, curve[name])
 
 
 def verdict(found: Mapping[str, Any]) -> Verdict:
@@ -56,6 +81,12 @@ def verdict(found: Mapping[str, Any]) -> Verdict:
         except LookupError:
             raise Foreign(f"a mistake {slug!r} that this ppocore does not know") from None
     return Verdict(**{**found, "mistakes": tuple(found["mistakes"]), "notes": tuple(found["notes"])})
+
+
+def footer(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts."""
+    _check("the footer", found, FOOTER)
+    return dict(found)
 
 
 def _check(what: str, found: Any, kinds: Mapping[str, Any], exactly: bool = False) -> None:

@@ -13,12 +13,10 @@ from ppocore.conformance.mistakes import MISTAKES, find
 from ppocore.conformance.mistakes.catalogue import Mistake
 from ppocore.conformance.mistakes.general import GENERAL
 from ppocore.conformance.operations import OPERATIONS
-from ppocore.conformance.terminal import numbers
+from ppocore.conformance.terminal import apart, numbers
 
 ROWS = 5
 """So many right numbers are shown, and as many wrong ones beside them."""
-DIGITS = (6, 9, 12, 17)
-"""As few as show the difference."""
 
 
 def museum(what: str | None, width: int) -> Iterator[str]:
@@ -81,20 +79,12 @@ def _in_numbers(shown: Exhibit, width: int) -> Iterator[str]:
         value = shown.question.inputs[name]
         yield from _wrapped(f"{name} = {numbers(value)}", width, "    ", " " * 8)
     yield ""
-    rows = [(row.place, *_pair(row.right, row.wrong)) for row in shown.rows[:ROWS]]
+    rows = [(row.place, *apart(row.right, row.wrong)) for row in shown.rows[:ROWS]]
     widths = [max(map(len, column)) for column in zip(("", "right", "wrong"), *rows, strict=True)]
     for place, right, wrong in (("", "right", "wrong"), *rows):
         yield f"    {place:<{widths[0]}}  {right:>{widths[1]}}  {wrong:>{widths[2]}}"
     if len(shown.rows) > ROWS:
         yield f"    and {len(shown.rows) - ROWS} more"
-
-
-def _pair(right: float | str, wrong: float | str) -> tuple[str, str]:
-    """Both with the same number of digits, as few as tell them apart."""
-    if isinstance(right, str) or isinstance(wrong, str):
-        return str(right), str(wrong)
-    pairs = [(f"{right:.{digits}g}", f"{wrong:.{digits}g}") for digits in DIGITS]
-    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
 
 
 def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ppocore.conformance.case import GATING, Answer, Question, Result, Status
 from ppocore.conformance.compare import Bench, Mismatch
+from ppocore.conformance.curves import Curves
 from ppocore.conformance.oracle import DEFINITIONS
 from ppocore.conformance.oracle.inputs import Choices
 from ppocore.conformance.related import broken
@@ -119,7 +120,20 @@ def _shrunk(bench: Bench, question: Question, mismatch: Mismatch, choices: Choic
         found = bench.mismatch(definition, candidate, answer, choices)
         return found if found is not None and found.output == mismatch.output else None
 
-    return counterexample(*shrink(question, mismatch, wrong))
+    question, mismatch = shrink(question, mismatch, wrong)
+    drawn = {"answers": _answers(bench, question, mismatch, choices, ask),
+             "curve": Curves(bench, question, mismatch, choices, ask).best()}
+    return dict(counterexample(question, mismatch)) | {name: value for name, value in drawn.items() if value}
+
+
+def _answers(bench: Bench, question: Question, mismatch: Mismatch, choices: Choices, ask: Ask) -> Any:
+    """The wrong output whole, beside the right one; None where it is large or comes out otherwise when asked again."""
+    got = ask(question).outputs.get(mismatch.output)
+    want = bench.expect(DEFINITIONS[question.case.operation], question, choices).get(mismatch.output)
+    if want is None or not isinstance(got, np.ndarray) or got.shape != want.want.shape or got.size > MOST_NUMBERS:
+        return None
+    same = np.array_equal(got[mismatch.index], mismatch.got, equal_nan=True) if mismatch.got is not None else False
+    return {"got": got.tolist(), "want": want.want.tolist()} if same else None
 
 
 def counterexample(question: Question, mismatch: Mismatch) -> Mapping[str, Any]:

@@ -53,6 +53,7 @@ class Options:
     expected: Path | None = None
     write_expected: Path | None = None
     junit: Path | None = None
+    html: Path | None = None
     memory: float = field(default=USUAL, kw_only=True)
 
     @property
@@ -341,7 +342,7 @@ def refuse_bad_options(options: Options) -> None:
         raise BadAdapter(f"--examples is {options.examples}; it must be between 0 and 10000.")
     if not 0 <= options.seed < 2**63:
         raise BadAdapter(f"--seed is {options.seed}; it must be 0 or above.")
-    for path in (options.report, options.markdown, options.junit, options.write_expected):
+    for path in (options.report, options.markdown, options.junit, options.html, options.write_expected):
         refuse_unwritable(path)
     if options.junit and find_spec("junitparser") is None:
         raise BadAdapter("--junit needs the package junitparser, which is not installed: pip install junitparser")

@@ -22,6 +22,21 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, type(None))) else str(value)
 
 
+def shortest(value: Any, dtype: str) -> Any:
+    """The same with every number as short as names it in DTYPE: 0.2 for the float32 next to it."""
+    if isinstance(value, (list, tuple)):
+        return [shortest(item, dtype) for item in value]
+    if dtype != "float32" or not isinstance(value, float):
+        return value
+    with np.errstate(over="ignore"):
+        return float(str(np.float32(value)))
+
+
 def clean(text: str) -> str:
     """Somebody else's text on one line, without control characters."""
-    return "".join(character if character.isprintable() else " " for character in str(text)).strip()
+    return printable(text).strip()
+
+
+def printable(text: str) -> str:
+    """The same characters, with a space for each that is a control, a line break or no character at all."""
+    return "".join(character if character.isprintable() else " " for character in str(text))
