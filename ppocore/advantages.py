@@ -149,7 +149,7 @@ def gae(
     *Cost.* One backward pass.
 
     *Theorems.* ACC-03, FLT-01, GAE-01, GAE-02, GAE-03, GAE-04, GAE-05, GAE-06, GAE-07, GAE-08, GAE-09,
-    GAE-10, GAE-11, GAE-12, GAE-13, GAE-14, MIS-01, MIS-02, RET-02.
+    GAE-10, GAE-11, GAE-12, GAE-13, GAE-14, MIS-01, MIS-02, RET-02, VTR-02.
 
     References
     ----------
@@ -354,7 +354,7 @@ def td_error_kernel(reward: float, value: float, next_value: float, terminated: 
     """r + gamma V' - V, without V' where terminated.
 
     Theorems: ACC-03, FLT-01, GAE-01, GAE-02, GAE-03, GAE-04, GAE-05, GAE-06, GAE-07, GAE-08, GAE-09, GAE-10,
-    GAE-11, GAE-12, GAE-13, GAE-14, GAE-15, GAE-16, RET-02.
+    GAE-11, GAE-12, GAE-13, GAE-14, GAE-15, GAE-16, RET-02, VTR-01, VTR-02, VTR-03.
     """
     if terminated:
         return reward - value

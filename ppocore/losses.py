@@ -87,7 +87,7 @@ def surrogate_loss(
     *Accuracy.* u times the same mean of |r A| (|d| + H + 3), d = log_prob - old_log_prob, H at most 19 + log2
     n over n slots (38 + log2 n for sequence_mean).  Derivative: relatively u (|d| + 5).
 
-    *Theorems.* ACC-04, CLIP-06, PG-03, PG-04, PG-05, PG-06, PG-07, PG-08, PG-09, PG-12, PG-13, PG-14, PG-16,
+    *Theorems.* ACC-04, CLIP-06, ONP-01, PG-03, PG-04, PG-05, PG-06, PG-07, PG-08, PG-09, PG-12, PG-13, PG-14, PG-16,
     PG-17.
 
     References
@@ -355,8 +355,8 @@ def clip_kernel(
     """One sample's clipped objective, and its derivative in log_prob.
 
     Theorems: ACC-04, CLIP-01, CLIP-02, CLIP-03, CLIP-04, CLIP-05, CLIP-06, CLIP-07, CLIP-08, CLIP-09, CLIP-10,
-    CLIP-11, CLIP-12, CLIP-13, CLIP-14, CLIP-15, DIAG-01, FLT-01, FLT-03, IS-15, LOSS-01, LOSS-02, PG-01, PG-15,
-    PG-16.
+    CLIP-11, CLIP-12, CLIP-13, CLIP-14, CLIP-15, DIAG-01, FLT-01, FLT-03, IS-15, LOSS-01, LOSS-02, ONP-01, PG-01,
+    PG-15, PG-16.
     """
     if advantage > 0 and ratio > 1 + clip_eps_high:
         return (1 + clip_eps_high) * advantage, advantage * 0

@@ -129,7 +129,7 @@ def vtrace(
 
 @kernel
 def clipped_weight_kernel(log_ratio: float, clip: float) -> float:
-    """min(e^d, clip).  Theorems: VTR-02, VTR-03."""
+    """min(e^d, clip).  Theorems: VTR-02."""
     ratio = np.exp(log_ratio)
     if ratio > clip:
         return clip
