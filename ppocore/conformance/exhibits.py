@@ -130,9 +130,9 @@ def _agreeing(question: Question, **changes: Any) -> Question:
 def _fewer(question: Question, wrong: Wrong) -> Question:
     """Without optional inputs, and without arrays and rows of lists, as long as the answer stays wrong."""
     for name, value in question.case.inputs.items():
-        # A (B, L) batch always comes with its mask.
+        # A (B, L) batch always comes with its mask; a function may know no lambda, but the definition needs its value.
         optional = (name in OPERATIONS[question.case.operation].options and value is not None
-                    and not (name == "mask" and np.ndim(value) == 2))
+                    and name != "gae_lambda" and not (name == "mask" and np.ndim(value) == 2))
         while True:
             shorter = [None] if optional else list(_shorter(question.case.inputs[name]))
             found = (_agreeing(question, **{name: less}) for less in shorter)
