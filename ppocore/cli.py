@@ -120,8 +120,8 @@ def check(
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     expected: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Expected failures, one `ID  # reason` a line. Strict:"
-                                  " one that passes is red, an unknown id is exit status 2.")
+        Path | None, typer.Option(metavar="FILE", help="Expected failures, one `ID  # reason` a line, none without"
+                                  " reason. Strict: one that passes is red, an unknown id is exit status 2.")
     ] = None,
     write_expected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what fails today as expected failures.")
