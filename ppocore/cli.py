@@ -123,8 +123,8 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="Write a page with pictures of the smallest examples.")
     ] = None,
     expected: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Expected failures, one `ID  # reason` a line. Strict:"
-                                  " one that passes is red, an unknown id is exit status 2.")
+        Path | None, typer.Option(metavar="FILE", help="Expected failures, one `ID  # reason` a line, none without"
+                                  " reason. Strict: one that passes is red, an unknown id is exit status 2.")
     ] = None,
     write_expected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what fails today as expected failures.")
