@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import cache
@@ -189,6 +190,21 @@ def test_filters_in_place_of_the_mask_are_leaks(leak: Callable[[Any], Any]) -> N
 
     assert verdict.verdict == "known-mistake"
     assert verdict.mistakes == ("value_loss/nan-leak",)
+
+
+def test_code_that_raises_on_other_poison_than_nan_is_not_wrong() -> None:
+    def kl_k3(log_prob: Any, old_log_prob: Any, mask: Any) -> Any:
+        # math.exp(1e300) raises, and nothing but NaN is promised at masked slots.
+        terms = np.array([math.expm1(d) - d for d in log_prob - old_log_prob])
+        return terms[mask].mean()
+
+    report, verdict = check({"kl_k3": kl_k3})
+    skipped = [r for r in report.results if r.status == "skip"]
+
+    assert verdict.verdict == "conforms"
+    assert verdict.green
+    assert [r.id for r in skipped] == ["kl_k3/poison/huge/half"]
+    assert skipped[0].message.startswith("poison other than NaN is not taken: OverflowError")
 
 
 def test_gradients_at_poisoned_slots_are_not_judged() -> None:

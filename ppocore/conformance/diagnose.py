@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppocore.conformance import infer, mistakes, precision
-from ppocore.conformance.case import AGAIN, GATING, Answer, Question, Result, Verdict
+from ppocore.conformance.case import AGAIN, GATING, POISON, Answer, Question, Result, Verdict
 from ppocore.conformance.compare import Bench, Mismatch
 from ppocore.conformance.conventions import CONVENTIONS, Declared, of
 from ppocore.conformance.operations import Operation
@@ -58,7 +58,7 @@ class Judge:
         self.dtype = dtype
         self.bench = Bench(operation, dtype)
         self.declared = declared
-        self.unjudged = _other_rank(operation, asked)
+        self.unjudged = _other_rank(operation, asked) | _refused_poison(asked)
         gating = [p for p in asked if p[0].case.level in GATING and id(p[0]) not in self.unjudged]
         self.answered = [p for p in gating if p[1].outcome == "ok"]
         unanswered = [p for p in gating if p[1].outcome != "ok"]
@@ -324,6 +324,12 @@ def _other_rank(operation: Operation, asked: Sequence[Pair]) -> set[int]:
         if ranks[rank] and raised and any(answer.outcome == "ok" for _, answer in ranks[other]):
             return {id(question) for question, _ in ranks[rank]}
     return set()
+
+
+def _refused_poison(asked: Sequence[Pair]) -> set[int]:
+    """Questions with poison other than NaN on which the function raises: math.exp(1e300) does, and may."""
+    return {id(question) for question, answer in asked if answer.outcome == "raised"
+            and question.case.relation is not None and question.case.relation.name == POISON}
 
 
 def _repeats(question: Question) -> bool:

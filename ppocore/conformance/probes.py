@@ -25,7 +25,8 @@ from ppocore.conformance.oracle.inputs import Choices
 Ask = Callable[[Question], Answer]
 Pair = tuple[Question, Answer]
 MOST_NUMBERS = 96
-"""Larger cases are about rounding; they are asked only where a mistake looks like the definition on all smaller."""
+"""Larger cases are about rounding; they, and those made of others, are asked only where a mistake looks like the
+definition on all smaller."""
 SPLITTERS = 12
 """As many hypotheses choose the next case; all must agree before a leaf is one."""
 REFUSALS = 3
@@ -88,8 +89,13 @@ class Tree:
         self.definition = DEFINITIONS[operation.name]
         self.ways = [{}, *(way for way in dialects.ways(operation.name) if way)]
         gating = [q for q in questions if q.case.level in GATING]
-        self.questions = [q for q in gating if not q.case.poisoned and numbers(q) <= MOST_NUMBERS]
-        self.large = [q for q in gating if not q.case.poisoned and numbers(q) > MOST_NUMBERS]
+        plain = [q for q in gating if not q.case.poisoned]
+        own = [q for q in plain if q.case.relation is None]
+        self.questions = [q for q in own if numbers(q) <= MOST_NUMBERS]
+        # What is made of another case shows more than that one only where there is more of it.
+        sizes = {q.case.id: numbers(q) for q in plain}
+        grown = [q for q in plain if q.case.relation and numbers(q) > sizes.get(q.case.relation.parts[0].id, 0)]
+        self.large = [*(q for q in own if numbers(q) > MOST_NUMBERS), *grown]
         self.poisoned = sorted((q for q in gating if q.case.poisoned), key=numbers)
         self._first: list[Question] | None = None
 

@@ -68,7 +68,9 @@ def _judge(
     bench: Bench, question: Question, answer: Answer, choices: Choices, unjudged: bool
 ) -> tuple[Status, str, Mismatch | None]:
     if unjudged:
-        return "skip", f"inputs of this rank are not taken: {answer.message}", None
+        poison = question.case.poisoned and question.case.relation
+        other = "poison other than NaN is" if poison else "inputs of this rank are"
+        return "skip", f"{other} not taken: {answer.message}", None
     if question.case.level == "reject" or answer.outcome != "ok":
         return _judge_refusal(question, answer)
     if answer.mutated:
