@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 import ppocore
 from tests.closeness import assert_within
 from tests.optional import require
+from tests.strategies import deterministic
 
 LOGIT = st.floats(-20, 20).map(lambda z: round(z, 3))
 ROWS = st.lists(st.tuples(LOGIT, LOGIT, st.integers(0, 1)), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
+@deterministic
 @given(ROWS)
 def test_a_binary_choice_is_a_choice_of_two_with_logits_zero_and_z(choices: list[Any]) -> None:
     z, w, a = (np.array([column]) for column in zip(*choices, strict=True))
@@ -39,7 +40,7 @@ def test_a_binary_choice_is_a_choice_of_two_with_logits_zero_and_z(choices: list
     assert (entropy <= len(choices) * np.log(2) * (1 + 2.0**-48)).all()
 
 
-@settings(deadline=None)
+@deterministic
 @given(ROWS)
 def test_turning_the_sign_of_a_logit_exchanges_the_sides(choices: list[Any]) -> None:
     z, w, a = (np.array([column]) for column in zip(*choices, strict=True))
