@@ -89,3 +89,16 @@ def test_a_choice_without_a_legal_action_is_named() -> None:
 
     with pytest.raises(ValueError, match=r"action_mask\[1\] is all False in the 2 columns of choice 1; every choice"):
         ppocore.multidiscrete_entropy(np.zeros((2, 3)), [1, 2], action_mask=mask)
+
+
+def _that_pops(logits: Any, nvec: list[int]) -> Any:
+    heads = np.split(logits, np.cumsum(nvec)[:-1], axis=1)
+    nvec.pop()
+    return sum(stats.entropy(np.exp(head - head.max(1, keepdims=True)), axis=1) for head in heads)
+
+
+def test_a_shortened_list_of_sizes_is_a_changed_input() -> None:
+    report = ppocore.check({"multidiscrete_entropy": _that_pops}, only="multidiscrete_entropy/plain/*")
+
+    verdict = next(v for v in report.verdicts if v.operation == "multidiscrete_entropy")
+    assert verdict.mistakes == ("multidiscrete_entropy/mutates-input",)
