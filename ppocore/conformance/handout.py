@@ -31,8 +31,8 @@ One JSON file holds the vectors of one operation; schema.json says what it may l
 SHA-256 of every file and all ids, which are permanent.  Of each vector:
 
   inputs    real numbers are decimal strings, exact in float32 and wider; flags are true and false; whole numbers
-            count or point (actions, step).  Inputs named in `lists` are lists of arrays.  Arrays are nested by rows;
-            shapes and meaning: `ppocore operations NAME`.
+            count or point (actions, step).  Inputs named in `lists` are lists of arrays, or of sizes (nvec).  Arrays
+            are nested by rows; shapes and meaning: `ppocore operations NAME`.
   outputs   40 significant digits, the last one correctly rounded; null is a slot that is not judged.
             A `grad_` is the derivative of the loss by that input.
   kills     mistakes, by name, that this vector tells from the definition.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One operation: its outputs in order, the source of its formula, and the inputs that are lists of arrays."""
+    """One operation: its outputs in order, the source of its formula, and which inputs are lists (of arrays, sizes)."""
 
     outputs: tuple[str, ...]
     source: str

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ppocore.conformance.mistakes.catalogue import Catalogue
-from ppocore.conformance.mistakes.family import Family, Value
+from ppocore.conformance.mistakes.family import DOUBLE, Family, Value, held
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.multidiscrete import heads, terms
 from ppocore.conformance.oracle.probability import (
@@ -19,7 +19,7 @@ from ppocore.conformance.oracle.probability import (
     rowwise,
     table_kl,
 )
-from ppocore.conformance.oracle.reals import Array, exp, lift, log, mean, total
+from ppocore.conformance.oracle.reals import Array, each, exp, lift, log, mean, total
 
 CATALOGUE = Catalogue()
 LOG_PROB = Family(CATALOGUE, "multidiscrete_log_prob")
@@ -144,9 +144,15 @@ def _live(term: Callable[[Array], Array]) -> Callable[[Array, Any], Any]:
         [total(term(row[m])) for row, m in zip(table, legal, strict=True)], dtype=object)
 
 
+def _unguarded(x: Inputs, c: Choices) -> Array:
+    """-sum p log p over all columns; 0 log 0 is NaN where a choice lies far below the others."""
+    p = each(lambda v: held(v.exp(), DOUBLE), _every(x.logits, x))
+    return -rowwise(p * log(p))
+
+
 ENTROPY.add("one-softmax-for-all", "The choices compete in one softmax.", "H(softmax(logits))",
             "Probabilities of different choices take from each other.",
-            lambda x, c: categorical_entropy(x, c)["entropy"])
+            lambda x, c: categorical_entropy(x, c)["entropy"], _unguarded)
 ENTROPY.add("mask-ignored", "Illegal actions take part in the softmax.", "H(softmax(logits)), mask or not",
             "The bonus pays for actions that cannot be taken.",
             lambda x, c: rowwise(terms(categorical_entropy, x.but(action_mask=None), c)))
