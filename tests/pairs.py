@@ -160,8 +160,8 @@ BEFORE: dict[str, dict[str, Before]] = {
                    "low-and-high-exchanged": _exchange("clip_eps_low", "clip_eps_high")},
     "truncated_is_loss": {"advantages-normalised": _whitened, "mask-ignored": _everywhere("mask", "log_prob"),
                           "low-and-high-exchanged": _exchange("clip_eps_low", "clip_eps_high"),
-                          "ratio-against-the-sampler": _set("old_log_prob", lambda x: x.rollout_log_prob),
-                          "weight-missing": _set("rollout_log_prob", lambda x: x.old_log_prob)},
+                          "weight-inverted": _set(
+                              "rollout_log_prob", lambda x: x.old_log_prob + x.old_log_prob - x.rollout_log_prob)},
     "kl_penalty_loss": _ADVANTAGES | {"kl-coef-squared": _set("kl_coef", lambda x: x.kl_coef * x.kl_coef)},
     "value_loss": {"mask-ignored": _everywhere("mask", "values")},
     "clipped_value_loss": {"mask-ignored": _everywhere("mask", "values"), "mask-inverted": _inverted,

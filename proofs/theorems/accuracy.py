@@ -419,6 +419,23 @@ def _() -> Outcome:
     return everywhere("paths", ((out.error == 0, {"path": path}) for path, out in results))
 
 
+RULES = ["ppocore.optimizers:rllib_kl_coef_kernel", "ppocore.optimizers:tf_agents_kl_coef_kernel"]
+
+
+@proof("ACC-15", "flint", "both other rules on their three paths: one rounding", code=RULES)
+def _() -> Outcome:
+    def paths():
+        for kernel in (optimizers.rllib_kl_coef_kernel, optimizers.tf_agents_kl_coef_kernel):
+            desk = Desk()
+            beta, target = symbols(2, desk, signed=False)
+            kl = desk.number()
+            body = plain(kernel)
+            for path, out in desk.paths(lambda body=body, beta=beta, kl=kl, target=target: body(beta, kl, target)):
+                yield out.within(out.size), {"path": path}
+
+    return everywhere("paths", paths())
+
+
 def _threshold_is_exact(kl, target_kl):
     return (ppocore.adapt_kl_coef(1.0, kl, target_kl) == 2) == (Q(kl) > Q(3, 2) * Q(target_kl))
 
