@@ -403,7 +403,7 @@ def adapt_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
 
 @kernel
 def rllib_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
-    """beta, times 1.5 or halved.  Theorems: KLC-01."""
+    """beta, times 1.5 or halved.  Theorems: ACC-15, KLC-01."""
     if kl > 2 * target_kl:
         return 3 * kl_coef / 2
     if kl < target_kl / 2:
@@ -413,7 +413,7 @@ def rllib_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
 
 @kernel
 def tf_agents_kl_coef_kernel(kl_coef: float, kl: float, target_kl: float) -> float:
-    """beta, times or over 1.5.  Theorems: KLC-01."""
+    """beta, times or over 1.5.  Theorems: ACC-15, KLC-01."""
     if kl > 13 * target_kl / 10:
         return 3 * kl_coef / 2
     if kl < 7 * target_kl / 10:

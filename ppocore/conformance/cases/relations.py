@@ -108,13 +108,16 @@ def _layouts(operation: str, base: Sequence[Case]) -> Iterator[Case]:
     case = max(plain, key=lambda case: max((_room(value) for value in case.inputs.values()), default=(0, 0)))
     axes, _ = max((_room(value) for value in case.inputs.values()), default=(0, 0))
     for layout in ((TRANSPOSED, STRIDED)[axes < 2:] if axes else ()):
-        inputs = {name: [laid(item, layout) for item in value] if isinstance(value, list)
-                  else laid(value, layout) if isinstance(value, np.ndarray) else value
+        inputs = {name: [_lying(item, layout) for item in value] if isinstance(value, list) else _lying(value, layout)
                   for name, value in case.inputs.items()}
         yield replace(case, id=f"{operation}/layout/{layout}", level="edge", inputs=inputs, layout=True,
                       says=f"As {case.id.split('/', 1)[1]}: {SAYS['layout']}",
                       relation=Relation("layout", "how the arrays lie in memory changed your answer",
                                         (Part(case.id),)))
+
+
+def _lying(value: Any, layout: str) -> Any:
+    return laid(value, layout) if isinstance(value, np.ndarray) else value
 
 
 def _room(value: Any) -> tuple[int, int]:
