@@ -16,7 +16,7 @@ demo: $(BIN)/ppocore
 
 test: $(BIN)/ppocore
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 proofs: $(BIN)/ppocore
 	$(BIN)/python -m pip install --quiet --editable '.[proofs]'

@@ -18,7 +18,9 @@ import ppocore
 from ppocore.conformance import forms, handout, mistakes, mutants, reference, vectors
 from ppocore.conformance.case import UNIT, Question
 from ppocore.conformance.cases import cases
+from ppocore.conformance.cases.relations import SAYS
 from ppocore.conformance.compare import TINY, Bench, K
+from ppocore.conformance.mistakes import batches
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.oracle import DEFINITIONS
 from ppocore.conformance.oracle.inputs import Choices, Inputs
@@ -93,9 +95,10 @@ def test_oracle_gives_every_frozen_digit(name: str, dtype: str) -> None:
 
 
 def test_the_gate_asks_them_after_its_other_cases() -> None:
+    """Before those alone that are made of others."""
     for name in OPERATIONS:
         frozen = [vector.case.id for vector in vectors.of(name)]
-        asked = [case.id for case in cases(name, "float64", 0, 2)]
+        asked = [case.id for case in cases(name, "float64", 0, 2) if case.id.split("/")[1] not in SAYS]
         assert asked[-len(frozen):] == frozen
         assert len(frozen) >= 5
 
@@ -145,8 +148,13 @@ def test_every_vector_kills_what_it_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_no_mistake_survives_the_vectors_that_name_it(name: str) -> None:
-    """Every formula of every mistake in float64; in float32 one of its formulas, where a number can show at all."""
+    """Every formula of every mistake in float64; in float32 one of its formulas, where a number can show at all.
+
+    Not those of whole batches, which need more samples than a vector for other languages holds.
+    """
     for mistake in mistakes.of(name):
+        if mistake.slug in batches.CATALOGUE.mistakes:
+            continue
         wide, narrow = ([f for (_, slug), f in killed(name, dtype).items() if slug == mistake.slug]
                         for dtype in ("float64", "float32"))
         assert set().union(*wide) == set(range(len(mistake.formulas))), mistake.slug
@@ -296,7 +304,7 @@ def test_copy_refuses_what_is_there(tmp_path) -> None:
     assert (status, len(err.splitlines())) == (2, 1)
     assert "cannot be written" in err
     status, out, _ = command("vectors", "copy", empty)
-    assert (status, out) == (0, f"37 files in {empty}\n")
+    assert (status, out) == (0, f"56 files in {empty}\n")
     assert (taken / "mine.txt").read_text() == file.read_text() == "mine"
 
 

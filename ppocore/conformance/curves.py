@@ -117,6 +117,7 @@ class Curves:
         self._output, self._index = mismatch.output, mismatch.index
         self._definition = DEFINITIONS[question.case.operation]
 
+    @np.errstate(all="ignore")
     def best(self) -> Mapping[str, Any] | None:
         """JSON-ready: the track on which wrong minus right varies most; None where there is nothing wrong to draw."""
         best, most = None, -1.0
@@ -166,6 +167,9 @@ class Curves:
         """x, right and wrong, from left to right."""
         axis, inputs = track.axis, self._question.inputs
         here = axis.read(inputs, track.slot)
+        if not np.isfinite(here):
+            # Poison lies in this slot: it is no place to move from.
+            return
         edges = axis.edges(inputs, track.slot)
         for x in _grid(axis, here, edges, number):
             changed = inputs[axis.moved].copy()

@@ -53,6 +53,8 @@ BEYOND_THE_TABLE: dict[str, dict[str, Any]] = {
     "exact_importance_variance": {"f": [1, 5, -3], "p": P, "q": Q},
     "exact_truncation_bias": {"f": [1, 5, -3], "p": P, "q": Q, "max_weight": 2},
 }
+POISON = 1e300
+"""Far beyond the numbers of DESIGN 4.2: what is put where it cannot matter, beside NaN and infinities."""
 WITHOUT_DEFINITION = {"batch_health", "pareto_k_hat", "check"}
 """A fitted tail, the verdict that rests on it, and the gate."""
 
@@ -67,7 +69,8 @@ def plain(value: Any) -> Any:
     """Arrays as lists, poison as None."""
     if isinstance(value, np.ndarray | list):
         return [plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    poisoned = isinstance(value, float) and (not math.isfinite(value) or abs(value) >= POISON)
+    return None if poisoned else value
 
 
 def gating_cases(name: str) -> list[Case]:
