@@ -47,7 +47,7 @@ SPECS = {
     )
 }
 FORMER = {"CliffWalking-v0": "CliffWalking-v1", "Taxi-v3": "Taxi-v4"}
-"""Earlier numbers of versions whose default worlds are the same."""
+"""Earlier numbers of versions whose default worlds are the same (Gymnasium 1.3 renamed Taxi)."""
 
 
 def spec_of(id: str) -> Spec:

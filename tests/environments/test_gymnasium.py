@@ -9,6 +9,7 @@ import pytest
 
 from ppocore.environments import SPECS, VectorEnvironment
 from ppocore.environments.dynamics import observe, step, tables_of
+from tests.environments.theirs import make, registered
 from tests.optional import require
 
 gymnasium = require("gymnasium")
@@ -35,7 +36,7 @@ def near(found: Any, expected: Any) -> bool:
 @pytest.mark.parametrize("id", CLASSIC)
 def test_every_step_agrees(id: str) -> None:
     spec, rng = SPECS[id], np.random.default_rng(3)
-    theirs = gymnasium.make(id).unwrapped
+    theirs = make(id).unwrapped
     seen, ends = np.zeros(spec.observation_size), 0
     theirs.reset(seed=1)
     state = np.zeros(4)
@@ -79,7 +80,7 @@ def test_every_step_agrees(id: str) -> None:
 def test_goals_walls_and_limits_agree(id: str, state: list, actions: list) -> None:
     """Corners that random steps do not reach."""
     spec = SPECS[id]
-    theirs = gymnasium.make(id).unwrapped
+    theirs = make(id).unwrapped
     seen = np.zeros(spec.observation_size)
     for action in actions:
         theirs.reset(seed=1)
@@ -105,7 +106,7 @@ def test_every_step_is_one_of_the_tables(id: str) -> None:
     Six sigma over at most 9,000 outcomes: a false alarm once in 50,000 such tests, and the seed is fixed.
     """
     spec, rng = SPECS[id], np.random.default_rng(5)
-    tables = gymnasium.make(id).unwrapped.P
+    tables = make(id).unwrapped.P
     envs = VectorEnvironment(id, num_envs=8, seed=1)
     states = envs.reset()
     expected: dict = {}
@@ -132,7 +133,7 @@ def test_every_step_is_one_of_the_tables(id: str) -> None:
 
 @pytest.mark.parametrize("id", ["MountainCar-v0", "Pendulum-v1", "MountainCarContinuous-v0", "FrozenLake-v1"])
 def test_the_time_limit_is_gymnasiums(id: str) -> None:
-    limit = gymnasium.spec(id).max_episode_steps
+    limit = gymnasium.spec(registered(id)).max_episode_steps
     envs = VectorEnvironment(id, num_envs=2, seed=1)
     envs.reset()
     still = {"MountainCar-v0": [1, 1], "FrozenLake-v1": [3, 3]}.get(id, [0.0, 0.0])
@@ -147,7 +148,7 @@ def test_the_time_limit_is_gymnasiums(id: str) -> None:
 
 @pytest.mark.parametrize("id", SPECS)
 def test_spaces_and_limits_are_gymnasiums(id: str) -> None:
-    spec, theirs = SPECS[id], gymnasium.make(id)
+    spec, theirs = SPECS[id], make(id)
 
     assert (spec.max_episode_steps or None) == theirs.spec.max_episode_steps
     if spec.continuous:
@@ -166,7 +167,7 @@ def test_first_states_have_gymnasiums_distribution(id: str) -> None:
     """
     envs = VectorEnvironment(id, num_envs=4000, seed=7)
     ours = envs.reset()
-    env = gymnasium.make(id)
+    env = make(id)
     env.reset(seed=9)
     theirs = np.array([env.reset()[0] for _ in range(4000)])
 

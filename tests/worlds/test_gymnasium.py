@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ppocore.worlds import World, cliff, frozen_lake, taxi
+from tests.environments.theirs import make
 from tests.optional import require
 
-gymnasium = require("gymnasium")
+require("gymnasium")
 SAME = {
     "CliffWalking-v1": (cliff(), {}),
     "FrozenLake-v1": (frozen_lake(), {}),
@@ -31,7 +32,7 @@ def joined(outcomes: list) -> dict:
 @pytest.mark.parametrize("name", SAME)
 def test_same_outcomes(name: str) -> None:
     world, options = SAME[name]
-    theirs = gymnasium.make(name.split()[0], **options).unwrapped
+    theirs = make(name.split()[0], **options).unwrapped
 
     for s in reached(world):
         for a in range(world.num_actions):
