@@ -60,8 +60,8 @@ def _status_of(error: Exception) -> int:
 
 def _one_line(error: Exception) -> str:
     """What to say about an exception: ours and the command line's as they are, others as internal errors."""
-    from ppocore.conformance.adapters import BadAdapter
-    from ppocore.conformance.vectors import DamagedVectors
+    from ppocore._refusals import Refusal
+
     if _status_of(error) == 130:
         return INTERRUPTED
     if type(error).__name__ == "Exit":
@@ -69,8 +69,7 @@ def _one_line(error: Exception) -> str:
     usage: Callable[[], str] | None = getattr(error, "format_message", None)
     if usage is not None:
         return f"{' '.join(usage().split())} (see `ppocore --help`)"
-    # BadRun by its name: the rooms of training need not be loaded to report what went wrong elsewhere.
-    if isinstance(error, BadAdapter | DamagedVectors) or type(error).__name__ == "BadRun":
+    if isinstance(error, Refusal):
         return str(error)
     if os.environ.get("PPOCORE_DEBUG"):
         raise error

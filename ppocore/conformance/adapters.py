@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ppocore._refusals import Refusal
 from ppocore.conformance.forms import Parameter
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.signatures import nearest, parameters
@@ -23,7 +24,7 @@ DTYPES = ("float64", "float32")
 CONSTANTS = ("FRAMEWORK", "DTYPE", "CONVENTIONS", "NAME", "VERSION")
 
 
-class BadAdapter(ValueError):
+class BadAdapter(Refusal):
     """The adapter, or what was asked about it, cannot be run; the message is one clear line."""
 
 

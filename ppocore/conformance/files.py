@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from ppocore._files import replace
 from ppocore.conformance.adapters import BadAdapter
 
 
@@ -15,22 +14,9 @@ def write_whole(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8", errors="backslashreplace")
         else:
-            _replace(path, text)
+            replace(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
     except OSError as error:
         raise BadAdapter(f"{path}: cannot be written ({error.strerror or error}).") from None
-
-
-def _replace(path: Path, text: str) -> None:
-    folder = path.resolve().parent
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path.resolve())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def refuse_unwritable(path: Path | None) -> None:

@@ -1,5 +1,8 @@
 """What goes wrong in training through no fault of this code."""
 
 
-class BadRun(ValueError):
+from ppocore._refusals import Refusal
+
+
+class BadRun(Refusal):
     """Settings, a folder or a file that cannot be used; the message is one line that says which and why."""

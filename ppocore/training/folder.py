@@ -9,14 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, get_type_hints
 
 import numpy as np
 
+from ppocore._files import replace
 from ppocore.training.config import Config, config_from
 from ppocore.training.errors import BadRun
 from ppocore.training.trainer import Progress, Trainer
@@ -151,19 +150,7 @@ def _config(path: Path, about: dict[str, Any]) -> Config:
 
 
 def _write(path: Path, content: Callable[[BinaryIO], Any]) -> None:
-    """All of it or nothing, on the disk before the name changes."""
-    name = ""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            content(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException as error:
-        if name:
-            Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise BadRun(f"{path}: cannot be written ({error.strerror or error}).") from None
-        raise
+        replace(path, content)
+    except OSError as error:
+        raise BadRun(f"{path}: cannot be written ({error.strerror or error}).") from None

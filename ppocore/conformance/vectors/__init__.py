@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ppocore._refusals import Refusal
 from ppocore.conformance.case import Case
 from ppocore.conformance.operations import OPERATIONS
 
@@ -22,7 +23,7 @@ MANIFEST = "manifest.json"
 SCHEMA = "schema.json"
 
 
-class DamagedVectors(ValueError):
+class DamagedVectors(Refusal):
     """A file of the vectors is not what was frozen; the message is one clear line."""
 
 
