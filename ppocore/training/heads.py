@@ -97,13 +97,14 @@ def pull(
     action: Floats,
     old: Floats,
     old_log_std: Floats,
+    whole: float,
     by_log_prob: float,
     by_entropy: float,
     by_kl: float,
     grad_outputs: Floats,
     grad_log_std: Floats,
 ) -> None:
-    """Gradients of by_log_prob * log_prob + by_entropy * entropy + by_kl * KL(old, new).
+    """Gradients of by_log_prob * log_prob + by_entropy * entropy + by_kl * KL(old, new); `whole` is the entropy.
 
     Those of the outputs are written, those of log_std, which all samples share, added.
     """
@@ -115,12 +116,9 @@ def pull(
             grad_outputs[j] = by_log_prob * by_mean - by_kl * kl_by_old_mean
             grad_log_std[j] += by_log_prob * by_spread + by_entropy + by_kl * kl_by_spread
         return
-    whole = entropy(continuous, described, log_std)
     for j in range(len(described)):
         chance = np.exp(described[j])
         hit = 1.0 if j == int(action[0]) else 0.0
-        grad_outputs[j] = (
-            by_log_prob * (hit - chance)
-            - by_entropy * chance * (described[j] + whole)
-            + by_kl * (chance - np.exp(old[j]))
-        )
+        grad_outputs[j] = by_log_prob * (hit - chance) - by_entropy * chance * (described[j] + whole)
+        if by_kl != 0:
+            grad_outputs[j] += by_kl * (chance - np.exp(old[j]))

@@ -18,8 +18,6 @@ from ppocore.training.layout import Layout
 from ppocore.value_losses import clipped_value_kernel, squared_error_kernel
 
 ADAM_BETA1, ADAM_BETA2 = 0.9, 0.999
-FORGOTTEN = 1e-30
-"""Moments below it count as 0: a step from them would move nothing, their root beside adam_eps is nothing."""
 LANES = 16
 """Independent sums that a reduction runs side by side, in a fixed order."""
 REPORT = (
@@ -126,14 +124,15 @@ def _policy_block(
         ratio = np.exp(d)
         advantage = (advantages[t, n] - mean) * scale
         term, slope = clip_kernel(ratio, advantage, rule.clip_eps, rule.clip_eps, np.inf)
-        pull(layout.continuous, described, log_std, action, old, old_log_std, -slope / count, -rule.ent_coef / count,
-             rule.kl_coef / count, pulled, grad_log_std)  # fmt: skip
+        spread = entropy(layout.continuous, described, log_std)
+        pull(layout.continuous, described, log_std, action, old, old_log_std, spread, -slope / count,
+             -rule.ent_coef / count, rule.kl_coef / count, pulled, grad_log_std)  # fmt: skip
         for j in range(outputs):
             pulls[i, j] = pulled[j]
         k3 = k3_kernel(d)
         total += k3 / count
         report[0] -= term * share
-        report[2] += entropy(layout.continuous, described, log_std) * share
+        report[2] += spread * share
         report[3] += divergence(layout.continuous, old, old_log_std, described, log_std) * share
         report[4] += k3 * share
         report[5] += share if abs(ratio - 1.0) > rule.clip_eps else 0.0
@@ -210,11 +209,6 @@ def _take_step(learner: Learner, rule: Rule) -> float:
             learner.params[i], learner.gradient[i] * factor, learner.first_moment[i], learner.second_moment[i],
             correction1, correction2, rule.learning_rate, ADAM_BETA1, ADAM_BETA2, rule.adam_eps,
         )  # fmt: skip
-        # What has had no gradient for long decays into subnormal numbers, a hundred times slower on most processors.
-        if abs(learner.first_moment[i]) < FORGOTTEN:
-            learner.first_moment[i] = 0
-        if learner.second_moment[i] < FORGOTTEN:
-            learner.second_moment[i] = 0
     return float(norm)
 
 

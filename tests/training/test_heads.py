@@ -36,7 +36,8 @@ def test_categorical(weights: tuple) -> None:
         heads.describe(False, old_logits, legal, old)
         found = np.zeros(5)
 
-        heads.pull(False, described, nothing, np.array([float(action)]), old, nothing, *weights, found, nothing)
+        whole = heads.entropy(False, described, nothing)
+        heads.pull(False, described, nothing, np.array([float(action)]), old, nothing, whole, *weights, found, nothing)
 
         by = (
             categorical_log_prob([logits], [action]), categorical_entropy([logits]),
@@ -56,7 +57,8 @@ def test_gaussian(weights: tuple) -> None:
         mean, log_std, old_mean, old_log_std, action = rng.normal(size=(5, 3)) * 0.7
         found, by_spread = np.zeros(3), np.full(3, 10.0)
 
-        heads.pull(True, mean, log_std, action, old_mean, old_log_std, *weights, found, by_spread)
+        whole = heads.entropy(True, mean, log_std)
+        heads.pull(True, mean, log_std, action, old_mean, old_log_std, whole, *weights, found, by_spread)
 
         by = (
             gaussian_log_prob([mean], [log_std], [action]), gaussian_entropy([mean], [log_std]),
