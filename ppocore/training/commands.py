@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import typer
@@ -40,11 +40,14 @@ def train(
     if resume is None and env is None:
         raise BadRun("train: ENV is missing; name an environment (CartPole-v1), or a folder to --resume.")
     began = time.perf_counter()
-    if resume is not None:
-        trainer = _watched(lambda watch: session.resume(resume, watch=watch, save_every=save_every))
-    else:
-        config = _config(env, chosen)
-        trainer = _watched(lambda watch: session.train(config, out=out, watch=watch, save_every=save_every))
+    try:
+        if resume is not None:
+            trainer = _watched(lambda watch: session.resume(resume, watch=watch, save_every=save_every))
+        else:
+            config = _config(env, chosen)
+            trainer = _watched(lambda watch: session.train(config, out=out, watch=watch, save_every=save_every))
+    except KeyboardInterrupt:
+        _interrupted(out or resume)
     _conclude(trainer, out or resume, time.perf_counter() - began)
 
 
@@ -137,6 +140,12 @@ def _watched(start: Callable[[Callable[[Progress], object] | None], Trainer]) ->
                         f" {progress.clip_fraction:.0%} · {time.perf_counter() - began:.1f} s {speed}")  # fmt: skip
 
         return start(watch)
+
+
+def _interrupted(folder: Path | None) -> NoReturn:
+    left = "nothing was written." if folder is None else f"go on with: ppocore train --resume {folder}"
+    print(f"ppocore: interrupted; {left}", file=sys.stderr)
+    sys.exit(130)
 
 
 def _conclude(trainer: Trainer, folder: Path | None, seconds: float) -> None:

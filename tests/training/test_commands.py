@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ppocore.training import Config, folder
+from tests.command import interrupted
 from tests.optional import require
 
 require("matplotlib")
@@ -100,3 +101,13 @@ def test_folders_that_are_none(words: list) -> None:
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "internal error" not in ended.stderr
+
+
+def test_ctrl_c_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    status, said = interrupted(out / folder.CONFIG, "train", "CartPole-v1", "--total-steps", "100000000",
+                               "--save-every", "0", "--out", out)
+
+    assert status == 130
+    assert said == f"ppocore: interrupted; go on with: ppocore train --resume {out}\n"
+    assert folder.read_config(out).total_steps == 100_000_000
