@@ -17,7 +17,10 @@ def test_the_pole_is_held(seed: int) -> None:
 
 
 def test_the_lake_is_crossed_as_well_as_it_can_be() -> None:
-    """4,000 episodes of the greedy policy, against the exact best in the world of 100 steps: standard error 1 %."""
+    """4,000 episodes of the greedy policy, against the exact best in the world of 100 steps.
+
+    Returns are 0 or 1, so their mean has a standard error of sqrt(.74 * .26 / 4000), 0.9 % of the best: 5 % is five.
+    """
     trainer = train(Config("FrozenLake-v1", hidden=(), learning_rate=0.02, ent_coef=0.001, num_envs=16,
                            total_steps=400_000, seed=0))
 

@@ -95,9 +95,9 @@ def test_kls_are_those_of_the_updates() -> None:
 def test_samples_come_to_the_expectations(algo: str, gae_lambda: float) -> None:
     """The error of one update falls as one over the square root of the episodes: slope -1/2 in log-log.
 
-    Eight seeds at each of five sizes.  The fitted slope has a standard error of about 0.06 (40 log-errors of spread
-    0.5, sizes spread over a factor 256), so that the seeds chosen here stay inside 0.1; they are fixed, and nothing is
-    drawn anew.
+    Eight seeds at each of five sizes.  The logarithm of a root mean square over eight draws has a standard deviation
+    of at most 1/4 (1 / sqrt(2 * 8), were the error of one dimension; it has eight), and so the slope, fitted over
+    steps of ln 4, one of at most 0.25 / (sqrt(10) ln 4) = 0.06.  The seeds are fixed: nothing is drawn anew.
     """
     world, settings = garnet(4, 2, 2, seed=1, gamma=0.5), Settings(algo, 1, 4, 0.2)
     finite = World(world.chances, world.rewards, world.successors,
