@@ -88,12 +88,12 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
     )
 
 
-def draws_for(steps: int, envs: int, layout: Layout, rng: np.random.Generator) -> Draws:
-    """The random numbers of one batch."""
+def draws_for(steps: int, envs: int, layout: Layout, hold: int, rng: np.random.Generator) -> Draws:
+    """The random numbers of one batch; the normal ones are drawn anew after every `hold` steps."""
     dimensions = layout.outputs
     uniforms, normals = np.zeros((steps, envs)), np.zeros((steps, envs, dimensions))
     if layout.continuous:
-        normals = rng.standard_normal((steps, envs, dimensions))
+        normals = np.repeat(rng.standard_normal((-(-steps // hold), envs, dimensions)), hold, axis=0)[:steps]
     else:
         uniforms = rng.random((steps, envs))
     return Draws(uniforms, normals, rng.random((steps, envs, 1 + DRAWS)))
@@ -206,7 +206,9 @@ def _value_all(
     for begin in range(0, steps, high):
         t_end = min(begin + high, steps)
         count = (t_end - begin) * wide
-        rows[:count] = batch.observations[begin:t_end, first:end].copy().reshape(count, last.shape[1])
+        for i in range(count):
+            for j in range(last.shape[1]):
+                rows[i, j] = batch.observations[begin + i // wide, first + i % wide, j]
         _value_rows(params, layout, rows[:count], found, room)
         for i in range(count):
             batch.values[begin + i // wide, first + i % wide] = found[i]

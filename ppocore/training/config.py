@@ -54,6 +54,7 @@ class Config:
     shared_trunk: bool = _says("policy and values share their hidden layers", False)
     activation: str = _says("tanh or relu", "tanh")
     log_std: float = _says("where the log standard deviation of real actions starts", 0.0)
+    noise_hold: int = _says("steps that a draw of the noise of real actions is kept", 1)
     dtype: str = _says("of parameters: float32 or float64", "float32")
     seed: int = _says("of everything random", 0)
 
@@ -65,7 +66,7 @@ class Config:
             ("activation", ("tanh", "relu")), ("dtype", ("float32", "float64")),
         ):
             door.option(name, getattr(self, name), options)
-        for name in ("total_steps", "num_envs", "num_steps", "num_epochs", "num_minibatches"):
+        for name in ("total_steps", "num_envs", "num_steps", "num_epochs", "num_minibatches", "noise_hold"):
             door.whole(name, getattr(self, name), 1)
         door.whole("seed", self.seed, 0)
         for name, interval in (

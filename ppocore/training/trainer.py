@@ -81,7 +81,7 @@ class Trainer:
     def _step(self) -> Progress:
         """One batch: play, judge, learn."""
         config, batch = self.config, self._batch
-        draws = draws_for(config.num_steps, config.num_envs, self.layout, self.rng)
+        draws = draws_for(config.num_steps, config.num_envs, self.layout, config.noise_hold, self.rng)
         collect(self.learner.params, self.layout, self.arena, draws, batch, self.learner.rooms,
                 self.team)
         judged = gae(batch.rewards, batch.values, batch.next_values, batch.terminated, batch.truncated,

@@ -138,7 +138,7 @@ def _update(
                 return
             if place.rank == 0:
                 _merge(found[:tasks], minibatch, share, first == 0, epoch == 0 and first == 0, report)
-            if found[:tasks, 4].sum() / minibatch > rule.stop_k3:
+            if _mean_k3(found[:tasks], minibatch) > rule.stop_k3:
                 return
             taken += 1
             norm = _take_step(place, learner, rule, shares, taken)
@@ -250,6 +250,14 @@ def _merge(found: Floats, minibatch: int, share: float, new_epoch: bool, new_bat
 
 
 @kernel
+def _mean_k3(found: Floats, minibatch: int) -> float:
+    total = 0.0
+    for task in range(len(found)):
+        total += found[task, 4]
+    return total / minibatch
+
+
+@kernel
 def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
     seen = np.empty((len(rows), observations.shape[1]), dtype=params.dtype)
     for i in range(len(rows)):
@@ -278,12 +286,15 @@ def _take_step(place: Place, learner: Learner, rule: Rule, shares: int, taken: i
     for piece in range(place.rank, len(learner.sums), place.size):
         part = slice(piece * PIECE, (piece + 1) * PIECE)
         gradient = learner.gradient[part]
-        gradient[:] = learner.shares[0, part]
-        for share in range(1, shares):
+        gradient[:] = 0
+        for share in range(shares):
             _add(learner.shares[share, part], gradient)
         learner.sums[piece] = _sum_of_squares(gradient)
     meet(place)
-    norm = np.sqrt(learner.sums.sum())
+    squares = 0.0
+    for total in learner.sums:
+        squares += total
+    norm = float(np.sqrt(squares))
     factor = min(1.0, rule.max_grad_norm / (norm + rule.grad_norm_eps)) if norm > 0 else 1.0
     correction1, correction2 = 1.0 - ADAM_BETA1**taken, 1.0 - ADAM_BETA2**taken
     for piece in range(place.rank, len(learner.sums), place.size):
@@ -291,7 +302,7 @@ def _take_step(place: Place, learner: Learner, rule: Rule, shares: int, taken: i
         _adam(learner.params[part], learner.gradient[part], learner.first_moment[part], learner.second_moment[part],
               rule, factor, correction1, correction2)  # fmt: skip
     meet(place)
-    return float(norm)
+    return norm
 
 
 @kernel

@@ -121,3 +121,13 @@ def test_drawn_actions_follow_the_policy(played) -> None:
     assert (np.abs(shares - chances) <= 6 * np.sqrt(chances * (1 - chances) / batch.actions.size)).all()
     np.testing.assert_array_equal(
         batch.log_probs, np.take_along_axis(batch.described, batch.actions.astype(int), axis=2)[..., 0])
+
+
+@pytest.mark.parametrize("hold", [1, 3, 70])
+def test_noise_is_kept_for_as_long_as_asked(hold: int, played) -> None:
+    """(action - mean) / sigma is the noise; sigma is 1 before anything is learnt."""
+    _, batch, _, _ = played("Pendulum-v1", 70, noise_hold=hold)
+    noise = (batch.actions - batch.described)[..., 0]
+    changed = np.abs(np.diff(noise, axis=0)).max(axis=1) > 1e-9
+
+    assert changed.tolist() == [t % hold == 0 for t in range(1, 70)]
