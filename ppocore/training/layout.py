@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ppocore._arrays import Array, Ints
 from ppocore.environments import Spec
-from ppocore.networks import mlp_size, orthogonal_mlp
+from ppocore.networks import mlp_size
 from ppocore.training.config import Config
+from ppocore.training.initial import first_mlp
 
 
 class Layout(NamedTuple):
@@ -39,9 +39,9 @@ def layout_of(config: Config, spec: Spec) -> Layout:
 
 
 def first_parameters(config: Config, layout: Layout, rng: np.random.Generator) -> Array:
-    """Orthogonal matrices: gain sqrt(2) inside, 0.01 for the policy's last and 1 for the values'."""
-    inside = math.sqrt(2.0)
-    policy = orthogonal_mlp(layout.policy_sizes.tolist(), hidden_gain=inside, output_gain=0.01, rng=rng)
-    values = orthogonal_mlp(layout.value_sizes.tolist(), hidden_gain=inside, output_gain=1.0, rng=rng)
+    """As configured."""
+    alike: dict[str, Any] = {"initialization": config.initialization, "hidden_gain": config.hidden_gain, "rng": rng}
+    policy = first_mlp(layout.policy_sizes.tolist(), output_gain=config.policy_gain, **alike)
+    values = first_mlp(layout.value_sizes.tolist(), output_gain=config.value_gain, **alike)
     spread = np.full(layout.value - layout.log_std, config.log_std)
     return np.concatenate([policy, spread, values]).astype(config.dtype)

@@ -11,11 +11,12 @@ from ppocore._kernels import kernel
 from ppocore.divergences import k3_kernel
 from ppocore.losses import clip_kernel
 from ppocore.networks import BLOCK, backward_block, forward_block
-from ppocore.optimizers import adam_kernel
+from ppocore.optimizers import adam_kernel, sgd_kernel
 from ppocore.training.collect import Batch
 from ppocore.training.heads import describe, divergence, entropy, log_prob, pull
 from ppocore.training.layout import Layout
-from ppocore.value_losses import clipped_value_kernel, squared_error_kernel
+from ppocore.training.normalisation import Normaliser, normalisation
+from ppocore.training.value_terms import value_term
 
 ADAM_BETA1, ADAM_BETA2 = 0.9, 0.999
 LANES = 16
@@ -31,22 +32,31 @@ ratio over all epochs, and how far the ratios of the first minibatch were from 1
 class Rule(NamedTuple):
     """The numbers of the loss and of the step."""
 
-    clip_eps: float
+    clip_eps_low: float
+    clip_eps_high: float
+    """inf, both: no clipping."""
     kl_coef: float
     vf_coef: float
     """Half of the configured one where the value loss is halved."""
-    value_clip_eps: float
-    """inf: no clipping."""
+    value_form: int
+    value_width: float
+    """As `value_term` takes them."""
     ent_coef: float
     learning_rate: float
+    sgd: bool
     adam_eps: float
+    adam_hat: bool
+    """Its eps stands beside the root of the uncorrected moment."""
     max_grad_norm: float
     """inf: no clipping."""
     grad_norm_eps: float
+    norms_apart: bool
+    """Clip the gradients of policy and values each by their own norm."""
     stop_k3: float
     """inf: never stop."""
-    normalize: bool
-    ddof: int
+    stop_at_once: bool
+    """Without the step of the minibatch that is too far; else after its epoch, if that was the last of it."""
+    normaliser: Normaliser
 
 
 class Learner(NamedTuple):
@@ -70,6 +80,7 @@ def update(
     old_log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
     report[:] = 0.0
     report[7], report[8] = np.inf, -np.inf
+    k3 = 0.0
     for epoch in range(len(orders)):
         report[:7] = 0.0
         for first in range(0, orders.shape[1], minibatch):
@@ -77,10 +88,12 @@ def update(
             k3 = _accumulate(learner, layout, rule, batch, advantages, returns, chosen, old_log_std, report)
             if epoch == 0 and first == 0:
                 report[9] = max(report[8] - 1.0, 1.0 - report[7])
-            if k3 > rule.stop_k3:
+            if rule.stop_at_once and k3 > rule.stop_k3:
                 return
-            report[6] += _take_step(learner, rule) / (orders.shape[1] // minibatch)
+            report[6] += _take_step(learner, layout, rule) / (orders.shape[1] // minibatch)
             report[10] += 1
+        if k3 > rule.stop_k3:
+            return
 
 
 @kernel
@@ -90,7 +103,7 @@ def _accumulate(
 ) -> float:  # fmt: skip
     """Write the gradient of the loss of a minibatch; its mean k3."""
     learner.gradient[:] = 0
-    mean, scale = _normalisation(advantages, chosen, rule.normalize, rule.ddof)
+    mean, scale = normalisation(advantages, chosen, rule.normaliser)
     k3 = 0.0
     for first in range(0, len(chosen), BLOCK):
         rows = chosen[first : first + BLOCK]
@@ -123,7 +136,7 @@ def _policy_block(
         d = log_prob(layout.continuous, described, log_std, action) - batch.log_probs[t, n]
         ratio = np.exp(d)
         advantage = (advantages[t, n] - mean) * scale
-        term, slope = clip_kernel(ratio, advantage, rule.clip_eps, rule.clip_eps, np.inf)
+        term, slope = clip_kernel(ratio, advantage, rule.clip_eps_low, rule.clip_eps_high, np.inf)
         spread = entropy(layout.continuous, described, log_std)
         pull(layout.continuous, described, log_std, action, old, old_log_std, spread, -slope / count,
              -rule.ent_coef / count, rule.kl_coef / count, pulled, grad_log_std)  # fmt: skip
@@ -135,7 +148,7 @@ def _policy_block(
         report[2] += spread * share
         report[3] += divergence(layout.continuous, old, old_log_std, described, log_std) * share
         report[4] += k3 * share
-        report[5] += share if abs(ratio - 1.0) > rule.clip_eps else 0.0
+        report[5] += share if ratio - 1.0 > rule.clip_eps_high or 1.0 - ratio > rule.clip_eps_low else 0.0
         report[7], report[8] = min(report[7], ratio), max(report[8], ratio)
     gradient = learner.gradient[: layout.log_std]
     backward_block(policy, layout.policy_sizes, layout.relu, seen, learner.work, pulls, gradient)
@@ -156,10 +169,7 @@ def _value_block(
     for i in range(len(rows)):
         t, n = rows[i] // batch.rewards.shape[1], rows[i] % batch.rewards.shape[1]
         value = float(found[i, 0])
-        if rule.value_clip_eps < np.inf:
-            term, slope = clipped_value_kernel(value, returns[t, n], batch.values[t, n], rule.value_clip_eps)
-        else:
-            term, slope = squared_error_kernel(value, returns[t, n])
+        term, slope = value_term(rule.value_form, rule.value_width, value, returns[t, n], batch.values[t, n])
         pulls[i, 0] = rule.vf_coef * slope / count
         report[1] += term * share
     backward_block(values, layout.value_sizes, layout.relu, seen, learner.work, pulls, learner.gradient[layout.value :])
@@ -182,34 +192,41 @@ def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
 
 
 @kernel
-def _normalisation(advantages: Floats, chosen: Ints, wanted: bool, ddof: int) -> tuple[float, float]:
-    """What to subtract from an advantage, and what to multiply it by then."""
-    if not wanted:
-        return 0.0, 1.0
-    flat = advantages.reshape(advantages.size)
-    mean = 0.0
-    for i in chosen:
-        mean += flat[i] / len(chosen)
-    variance = 0.0
-    for i in chosen:
-        variance += (flat[i] - mean) * (flat[i] - mean) / (len(chosen) - ddof)
-    return mean, 1.0 / (np.sqrt(variance) + 1e-8)
+def _take_step(learner: Learner, layout: Layout, rule: Rule) -> float:
+    """Clip the gradient and take one step; the norm before."""
+    head, tail = _sum_of_squares(learner.gradient[: layout.value]), _sum_of_squares(learner.gradient[layout.value :])
+    norm = np.sqrt(head + tail)
+    if rule.norms_apart:
+        learner.gradient[: layout.value] *= _factor(np.sqrt(head), rule)
+        learner.gradient[layout.value :] *= _factor(np.sqrt(tail), rule)
+        _move(learner, rule, 1.0)
+    else:
+        _move(learner, rule, _factor(norm, rule))
+    return float(norm)
 
 
 @kernel
-def _take_step(learner: Learner, rule: Rule) -> float:
-    """Clip the gradient and take one step of Adam; the norm before."""
-    norm = np.sqrt(_sum_of_squares(learner.gradient))
-    factor = min(1.0, rule.max_grad_norm / (norm + rule.grad_norm_eps)) if norm > 0 else 1.0
+def _factor(norm: float, rule: Rule) -> float:
+    """What clipping multiplies a gradient of this norm by."""
+    return min(1.0, rule.max_grad_norm / (norm + rule.grad_norm_eps)) if norm > 0 else 1.0
+
+
+@kernel
+def _move(learner: Learner, rule: Rule, factor: float) -> None:
     learner.taken[0] += 1
+    if rule.sgd:
+        for i in range(len(learner.params)):
+            learner.params[i] = sgd_kernel(learner.params[i], learner.gradient[i] * factor, rule.learning_rate)
+        return
     correction1 = 1.0 - ADAM_BETA1 ** learner.taken[0]
     correction2 = 1.0 - ADAM_BETA2 ** learner.taken[0]
+    # (m / c1) / (sqrt(v / c2) + eps / sqrt(c2)) is (sqrt(c2) / c1) m / (sqrt(v) + eps).
+    eps = rule.adam_eps / np.sqrt(correction2) if rule.adam_hat else rule.adam_eps
     for i in range(len(learner.params)):
         learner.params[i], learner.first_moment[i], learner.second_moment[i] = adam_kernel(
             learner.params[i], learner.gradient[i] * factor, learner.first_moment[i], learner.second_moment[i],
-            correction1, correction2, rule.learning_rate, ADAM_BETA1, ADAM_BETA2, rule.adam_eps,
+            correction1, correction2, rule.learning_rate, ADAM_BETA1, ADAM_BETA2, eps,
         )  # fmt: skip
-    return float(norm)
 
 
 @kernel

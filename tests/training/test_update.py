@@ -192,7 +192,7 @@ def test_epochs_stop_at_the_kl_that_was_set() -> None:
 
 
 def test_the_learning_rate_falls_to_nothing() -> None:
-    trainer = Trainer(Config("CartPole-v1", total_steps=4 * 1024, learning_rate=0.008, anneal=True))
+    trainer = Trainer(Config("CartPole-v1", total_steps=4 * 1024, learning_rate=0.008, learning_rate_schedule="linear"))
 
     assert [progress.learning_rate for progress in trainer.run()] == [0.008, 0.006, 0.004, 0.002]
 
