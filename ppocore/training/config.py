@@ -98,6 +98,7 @@ class Config:
     advantage_std: str = _says("ddof0 or ddof1", "ddof0")
     std_eps: str = _says("outside:E: std + E; inside:E: sqrt(var + E); floor:E: max(std, E); none", "outside:1e-8")
     hidden: tuple[int, ...] = _says("sizes of the hidden layers, of policy and values each; none is a table", (64, 64))
+    shared_trunk: bool = _says("policy and values share their hidden layers", False)
     activation: str = _says("tanh or relu", "tanh")
     initialization: str = _says("orthogonal matrices and biases 0; uniform: both within 1/sqrt(inputs), as PyTorch;"
                                 " lecun_uniform: matrices within sqrt(3/inputs), biases 0", "orthogonal")
@@ -131,6 +132,10 @@ class Config:
         if self.value_loss == "huber" and self.value_clip_eps > 0:
             raise door.refusal("value_clip_eps", f"is {self.value_clip_eps}", "the Huber loss is not clipped: it must"
                                " be 0")  # fmt: skip
+        if self.shared_trunk and not self.hidden:
+            raise door.refusal("shared_trunk", "is True", "hidden must have at least one layer to share")
+        if self.shared_trunk and self.grad_norm_over == "networks":
+            raise door.refusal("grad_norm_over", "is 'networks'", "with a shared trunk there is one: it must be all")
         self._require_whole_minibatches(door)
 
     def _require_whole_minibatches(self, door: Doorman) -> None:

@@ -96,6 +96,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "stop at once": {"stop_kl": 0.01, "stop_after": "minibatch", "stop_factor": 1.5},
     "stop after the epoch": {"stop_kl": 0.003, "stop_after": "epoch", "stop_factor": 1.0},
     "relu": {"activation": "relu"},
+    "shared trunk": {"shared_trunk": True},
+    "shared trunk, real actions": {"shared_trunk": True, "env": "Pendulum-v1"},
 }  # fmt: skip
 
 

@@ -110,6 +110,11 @@ def test_a_small_number_that_stands_nowhere_is_refused(value: str) -> None:
         Config(std_eps=value)
 
 
+def test_norms_of_networks_that_are_one_are_refused() -> None:
+    with pytest.raises(ValueError, match="grad_norm_over is 'networks'; with a shared trunk"):
+        Config(shared_trunk=True, grad_norm_over="networks")
+
+
 def test_a_clipped_huber_loss_is_refused() -> None:
     with pytest.raises(ValueError, match="value_clip_eps is 0.2; the Huber loss is not clipped"):
         Config(value_loss="huber", value_clip_eps=0.2)

@@ -17,10 +17,13 @@ torch = require("torch")
 
 
 def networks_of(layout: Any, params: Any) -> tuple[list[Any], list[Any]]:
-    """Tensors that need gradients, in the order of the flat vector: of the policy with its log_std, and of values."""
+    """Tensors that need gradients, in the order of the flat vector: of the policy with its log_std, and of values.
+
+    A shared trunk is the policy's network, with the value as its last output; values have none of their own then.
+    """
     policy = _layers(params[: layout.log_std], layout.policy_sizes)
     spread = torch.tensor(params[layout.log_std : layout.value], requires_grad=True)
-    return [*policy, spread], _layers(params[layout.value :], layout.value_sizes)
+    return [*policy, spread], [] if layout.shared else _layers(params[layout.value :], layout.value_sizes)
 
 
 def flattened(tensors: list[Any]) -> Any:
@@ -108,12 +111,15 @@ def _loss(
     if config.normalize_advantages and config.normalize_over == "minibatch":
         advantages = _normalised(config, advantages)
     outputs = outputs_of(policy[:-1], seen, config.activation)
+    if layout.shared:
+        outputs, value = outputs[:, :-1], outputs[:, -1]
+    else:
+        value = outputs_of(values, seen, config.activation)[:, 0]
     log_prob, entropy = _log_prob(layout, outputs, policy[-1], actions)
     log_ratio = log_prob - old_log_prob
     ratio, eps = log_ratio.exp(), config.clip_eps
     low = 1 / (1 + eps) if config.clip_band == "log_symmetric" else 1 - eps
     objective = torch.min(ratio * advantages, torch.clamp(ratio, low, 1 + eps) * advantages)
-    value = outputs_of(values, seen, config.activation)[:, 0]
     loss = (-objective.mean() - config.ent_coef * entropy.mean()
             + config.vf_coef * _value_loss(config, value, returns, old_values))
     return loss, float((ratio - 1 - log_ratio).mean().detach())
