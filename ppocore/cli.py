@@ -413,6 +413,16 @@ def train(context: typer.Context) -> None:
 
 
 @app.command()
+def presets(
+    name: Annotated[str | None, typer.Argument(help="One of them, in full.", show_default=False)] = None,
+) -> None:
+    """What the presets of `ppocore train` set, and what of a library they do not reproduce."""
+    from ppocore.training import commands
+
+    commands.presets(name)
+
+
+@app.command()
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
     episodes: Annotated[int, typer.Option(help="How many.")] = 100,

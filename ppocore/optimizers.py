@@ -463,6 +463,12 @@ def adam_kernel(
 
 
 @kernel
+def sgd_kernel(param: float, grad: float, learning_rate: float) -> float:
+    """One parameter after a plain step down its gradient: no momentum, no decay."""
+    return param - learning_rate * grad
+
+
+@kernel
 def _adam_loop(
     params: Floats,
     grads: Floats,

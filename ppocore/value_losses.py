@@ -267,6 +267,28 @@ def clipped_value_kernel(value: float, target: float, old_value: float, value_cl
 
 
 @kernel
+def clipped_only_kernel(value: float, target: float, old_value: float, value_clip_eps: float) -> tuple[float, float]:
+    """(clipped V - R)^2, and its derivative in V: 0 beyond the band."""
+    moved = value - old_value
+    if moved > value_clip_eps:
+        error = old_value + value_clip_eps - target
+        return error * error, value * 0
+    if moved < -value_clip_eps:
+        error = old_value - value_clip_eps - target
+        return error * error, value * 0
+    return squared_error_kernel(value, target)
+
+
+@kernel
+def error_clamp_kernel(value: float, target: float, largest: float) -> tuple[float, float]:
+    """min((V - R)^2, largest), and its derivative in V: 0 beyond."""
+    error = value - target
+    if error * error > largest:
+        return largest, value * 0
+    return squared_error_kernel(value, target)
+
+
+@kernel
 def _squared_error_loop(values: Floats, returns: Floats, terms: Floats, slopes: Floats) -> None:
     for i in range(len(values)):
         terms[i], slopes[i] = squared_error_kernel(values[i], returns[i])

@@ -184,7 +184,8 @@ def test_kernels_of_basic_arithmetic_are_the_same_compiled_and_plain() -> None:
     "squared_error_kernel": 2,
              "clipped_value_kernel": 4, "adapt_kl_coef_kernel": 3, "adam_kernel": 10,
              "rllib_kl_coef_kernel": 3, "tf_agents_kl_coef_kernel": 3, "proportional_kl_coef_kernel": 5,
-             "kl_reward_kernel": 3, "cispo_kernel": 5}  # fmt: skip
+             "kl_reward_kernel": 3, "cispo_kernel": 5, "clipped_only_kernel": 4, "error_clamp_kernel": 3,
+             "sgd_kernel": 3}  # fmt: skip
     flags = {"td_error_kernel": 3, "gae_kernel": 2, "return_kernel": 2}
     shipped = {name.split(".")[1]: value for name, value in KERNELS.items()}
     special = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, 1.7e308])

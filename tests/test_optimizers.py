@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppocore import adam_step, adapt_kl_coef, clip_grad_norm, running_moments, update_moments
-from ppocore.optimizers import adam_kernel
+from ppocore.optimizers import adam_kernel, sgd_kernel
 from tests.closeness import assert_within
 from tests.optional import require
 from tests.strategies import deterministic, halves
@@ -56,6 +56,10 @@ def test_adam_step_by_hand() -> None:
 
     assert (first, second) == (1 / 8, 1 / 8)
     assert moved == 2 - 1 / 32
+
+
+def test_sgd_step_by_hand() -> None:
+    assert sgd_kernel(2.0, -0.5, 0.125) == 2 + 1 / 16
 
 
 def test_adam_is_that_of_torch() -> None:

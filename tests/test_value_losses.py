@@ -11,7 +11,7 @@ from hypothesis import example, given
 
 from ppocore import clipped_value_loss, value_loss
 from ppocore._kernels import plain
-from ppocore.value_losses import clipped_value_kernel
+from ppocore.value_losses import clipped_only_kernel, clipped_value_kernel, error_clamp_kernel
 from tests.strategies import deterministic, halves
 
 
@@ -59,3 +59,20 @@ def test_masked_slots_do_not_count(loss: Any) -> None:
 
     assert out.loss == 10 / 3
     np.testing.assert_array_equal(out.grad_values, [[2 / 3, 0], [2, 0]])
+
+
+def test_the_clipped_value_alone() -> None:
+    """v_old 0, eps 1/2, R 3: beyond the band the error is that of the edge, whichever is larger, and its slope 0."""
+    assert clipped_only_kernel(0.25, 3.0, 0.0, 0.5) == (2.75**2, -5.5)
+    assert clipped_only_kernel(0.5, 3.0, 0.0, 0.5) == (2.5**2, -5.0)
+    assert clipped_only_kernel(2.0, 3.0, 0.0, 0.5) == (2.5**2, 0.0)
+    assert clipped_only_kernel(-2.0, 3.0, 0.0, 0.5) == (3.5**2, 0.0)
+    assert clipped_value_kernel(-2.0, 3.0, 0.0, 0.5) == (25.0, -10.0)
+
+
+def test_the_clamped_error() -> None:
+    """No gradient above the largest error; at it, the slope of the square."""
+    assert error_clamp_kernel(1.0, 3.0, 9.0) == (4.0, -4.0)
+    assert error_clamp_kernel(0.0, 3.0, 9.0) == (9.0, -6.0)
+    assert error_clamp_kernel(-1.0, 3.0, 9.0) == (9.0, 0.0)
+    assert error_clamp_kernel(7.0, 3.0, 9.0) == (9.0, 0.0)

@@ -16,6 +16,7 @@ import typer
 from ppocore.environments import SPECS
 from ppocore.training.config import Config
 from ppocore.training.errors import BadRun
+from ppocore.training.presets import describe, listed, preset_of, settings_of
 from ppocore.training.trainer import Progress, Trainer
 
 PICTURE = "curve.png"
@@ -27,6 +28,8 @@ def train(
     env: Annotated[str | None, typer.Argument(help=f"One of {', '.join(SPECS)}.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for checkpoints, progress.csv and the curve.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, bit for bit.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Conventions and published settings of a library (ppocore presets"
+                                                    " lists them); settings given beside it win.")] = None,
     save_every: Annotated[float, typer.Option(help="Seconds between checkpoints; the result does not depend on it.",
                                               min=0)] = 5.0,
     **settings: Any,
@@ -35,7 +38,7 @@ def train(
     from ppocore.training import session
 
     chosen = {name: value for name, value in settings.items() if value is not None}
-    if resume is not None and (env is not None or out is not None or chosen):
+    if resume is not None and (env is not None or out is not None or preset is not None or chosen):
         raise BadRun("train: --resume takes everything from its folder; give no ENV, --out or settings with it.")
     if resume is None and env is None:
         raise BadRun("train: ENV is missing; name an environment (CartPole-v1), or a folder to --resume.")
@@ -44,7 +47,8 @@ def train(
         if resume is not None:
             trainer = _watched(lambda watch: session.resume(resume, watch=watch, save_every=save_every))
         else:
-            config = _config(env, chosen)
+            config = _config(env, preset, chosen)
+            _own_up(preset)
             trainer = _watched(lambda watch: session.train(config, out=out, watch=watch, save_every=save_every))
     except KeyboardInterrupt:
         _interrupted(out or resume)
@@ -75,6 +79,14 @@ def plot(folders: list[Path], picture: Path) -> None:
     print(f"picture: {picture}")
 
 
+def presets(name: str | None) -> None:
+    """Print the presets, or what one of them sets."""
+    try:
+        print(listed() if name is None else describe(name))
+    except ValueError as error:
+        raise BadRun(str(error)) from None
+
+
 def _option(item: dataclasses.Field[Any]) -> inspect.Parameter:
     kinds: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "tuple[int, ...]": str}
     default = item.default
@@ -103,15 +115,23 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 app.command()(_with_settings(train))
 
 
-def _config(env: str | None, chosen: dict[str, Any]) -> Config:
+def _config(env: str | None, preset: str | None, chosen: dict[str, Any]) -> Config:
     try:
+        settings = settings_of(preset) if preset is not None else {}
         if "hidden" in chosen:
             chosen["hidden"] = _sizes(chosen["hidden"])
         if chosen.get("algo") == "on-policy":
             chosen = {"num_epochs": 1, "num_minibatches": 1} | chosen
-        return Config(**{"env": env, **chosen})
+        return Config(**{"env": env, **settings, **chosen})
     except (TypeError, ValueError) as error:
         raise BadRun(str(error)) from None
+
+
+def _own_up(preset: str | None) -> None:
+    """Say what the library does otherwise than the run that begins here."""
+    if preset is not None:
+        for line in preset_of(preset).not_reproduced:
+            print(f"preset {preset}, not reproduced: {line}")
 
 
 def _sizes(text: str) -> tuple[int, ...]:

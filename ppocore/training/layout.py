@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ppocore._arrays import Array, Ints
 from ppocore._kernels import kernel
 from ppocore.environments import Spec
-from ppocore.networks import mlp_size, orthogonal_mlp
+from ppocore.networks import mlp_size
 from ppocore.training.config import Config
+from ppocore.training.initial import first_mlp
 
 
 class Layout(NamedTuple):
@@ -70,17 +70,17 @@ def value_network(layout: Layout, flat: Array) -> Array:
 
 
 def first_parameters(config: Config, layout: Layout, rng: np.random.Generator) -> Array:
-    """Orthogonal matrices: gain sqrt(2) inside, 0.01 for the policy's last and 1 for the values'."""
-    inside, inner = math.sqrt(2.0), [int(size) for size in layout.policy_sizes[:-1]]
-    policy = orthogonal_mlp([*inner, layout.outputs], hidden_gain=inside, output_gain=0.01, rng=rng)
+    """As configured."""
+    inner = [int(size) for size in layout.policy_sizes[:-1]]
+    alike: dict[str, Any] = {"initialization": config.initialization, "hidden_gain": config.hidden_gain, "rng": rng}
+    policy = first_mlp([*inner, layout.outputs], output_gain=config.policy_gain, **alike)
     spread = np.full(layout.value - layout.log_std, config.log_std)
     if layout.shared:
         last = (inner[-1] + 1) * layout.outputs
-        value = orthogonal_mlp([inner[-1], 1], hidden_gain=inside, output_gain=1.0, rng=rng)
+        value = first_mlp([inner[-1], 1], output_gain=config.value_gain, **alike)
         # Bias and all, the rows of a matrix: the value is one column more.
         head = np.column_stack([policy[-last:].reshape(-1, layout.outputs), value])
         parts = [policy[:-last], head.ravel(), spread]
     else:
-        parts = [policy, spread, orthogonal_mlp(layout.value_sizes.tolist(), hidden_gain=inside, output_gain=1.0,
-                                                rng=rng)]  # fmt: skip
+        parts = [policy, spread, first_mlp(layout.value_sizes.tolist(), output_gain=config.value_gain, **alike)]
     return np.concatenate(parts).astype(config.dtype)

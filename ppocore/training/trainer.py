@@ -10,16 +10,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ppocore._arrays import Floats
-from ppocore.advantages import gae
 from ppocore.diagnostics import explained_variance
 from ppocore.environments import spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
 from ppocore.optimizers import adapt_kl_coef
 from ppocore.training.collect import Arena, begin, collect, draws_for, empty_batch, new_arena
 from ppocore.training.config import Config
+from ppocore.training.judging import judge, normaliser_of
 from ppocore.training.layout import first_parameters, layout_of
 from ppocore.training.team import Team
 from ppocore.training.update import REPORT, Rule, new_learner, update
+from ppocore.training.value_terms import form_of
 
 
 class Progress(NamedTuple):
@@ -62,7 +63,7 @@ class Trainer:
         self._batch = empty_batch(config.num_steps, config.num_envs, self.layout, params.dtype)
         self.team = Team()
         self.updates = 0
-        self.kl_coef = config.kl_coef if config.algo == "kl" else 0.0
+        self.kl_coef = config.kl_coef if config.algo in ("kl", "clip-kl") else 0.0
         self.recent: list[float] = []
         """Scores of the last 100 episodes."""
 
@@ -84,17 +85,15 @@ class Trainer:
         draws = draws_for(config.num_steps, config.num_envs, self.layout, config.noise_hold, self.rng)
         collect(self.learner.params, self.layout, self.arena, draws, batch, self.learner.rooms,
                 self.team)
-        judged = gae(batch.rewards, batch.values, batch.next_values, batch.terminated, batch.truncated,
-                     gamma=config.gamma, gae_lambda=config.gae_lambda)  # fmt: skip
+        advantages, returns = judge(config, batch)
         orders = np.array([self.rng.permutation(config.batch_size) for _ in range(config.num_epochs)])
-        report, rate = np.zeros(len(REPORT)), self._learning_rate()
-        advantages, returns = (np.asarray(array, dtype=np.float64) for array in (judged.advantages, judged.returns))
+        report, rate = np.zeros(len(REPORT)), self._scheduled("learning_rate")
         update(self.learner, self.layout, self._rule(rate), batch, advantages, returns, orders,
                config.batch_size // config.num_minibatches, report, self.team)  # fmt: skip
         if not np.isfinite(self.learner.params).all():
             raise FloatingPointError(f"train: parameters are not finite after update {self.updates + 1}.")
         self.updates += 1
-        return self._progress(report, judged.returns, rate)
+        return self._progress(report, returns, rate)
 
     def _progress(self, report: Floats, returns: Any, rate: float) -> Progress:
         scores = self._batch.finished[np.isfinite(self._batch.finished)]
@@ -102,8 +101,8 @@ class Trainer:
         found: dict[str, Any] = dict(zip(REPORT, map(float, report), strict=True))
         found["optimizer_steps"] = int(found["optimizer_steps"])
         used = self.kl_coef
-        if self.config.algo == "kl" and self.config.target_kl > 0:
-            self.kl_coef = adapt_kl_coef(self.kl_coef, found["kl"], self.config.target_kl)
+        if self.config.algo in ("kl", "clip-kl") and self.config.target_kl > 0:
+            self.kl_coef = adapt_kl_coef(self.kl_coef, found["kl"], self.config.target_kl, kl_rule=self.config.kl_rule)
         flat = np.asarray(returns).ravel()
         explained = explained_variance(self._batch.values.ravel(), flat) if np.ptp(flat) > 0 else math.nan
         mean = float(np.mean(self.recent)) if self.recent else math.nan
@@ -111,23 +110,33 @@ class Trainer:
                         mean_return=mean, explained_variance=float(explained), kl_coef=used, learning_rate=rate,
                         **found)  # fmt: skip
 
-    def _learning_rate(self) -> float:
-        left = 1.0 - self.updates / self.config.num_updates if self.config.anneal else 1.0
-        return self.config.learning_rate * left
+    def _scheduled(self, name: str) -> float:
+        """A setting as its schedule has it now."""
+        linear = getattr(self.config, f"{name}_schedule") == "linear"
+        left = 1.0 - self.updates / self.config.num_updates if linear else 1.0
+        return float(getattr(self.config, name) * left)
 
     def _rule(self, rate: float) -> Rule:
         config = self.config
+        high = self._scheduled("clip_eps") if config.algo in ("clip", "clip-kl") else math.inf
+        log_symmetric = config.clip_band == "log_symmetric"
+        whole = config.normalize_over == "batch"
         return Rule(
-            clip_eps=config.clip_eps if config.algo == "clip" else math.inf,
+            clip_eps_low=1.0 - 1.0 / (1.0 + high) if log_symmetric and high < math.inf else high,
+            clip_eps_high=high,
             kl_coef=float(self.kl_coef),
             vf_coef=config.vf_coef * (0.5 if config.value_loss_scale == "half" else 1.0),
-            value_clip_eps=float(config.value_clip_eps) or math.inf,
+            value_form=form_of(config.value_loss, config.value_clip, config.value_clip_eps),
+            value_width=float(config.value_clip_eps),
             ent_coef=float(config.ent_coef),
             learning_rate=float(rate),
+            sgd=config.optimizer == "sgd",
             adam_eps=float(config.adam_eps),
+            adam_hat=config.adam_eps_form == "hat",
             max_grad_norm=float(config.max_grad_norm) or math.inf,
             grad_norm_eps=float(config.grad_norm_eps),
-            stop_k3=1.5 * config.stop_kl or math.inf,
-            normalize=config.normalize_advantages,
-            ddof=int(config.advantage_std == "ddof1"),
+            norms_apart=config.grad_norm_over == "networks",
+            stop_k3=config.stop_factor * config.stop_kl or math.inf,
+            stop_at_once=config.stop_after == "minibatch",
+            normaliser=normaliser_of(config)._replace(wanted=config.normalize_advantages and not whole),
         )

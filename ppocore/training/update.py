@@ -16,12 +16,13 @@ from ppocore._kernels import kernel
 from ppocore.divergences import k3_kernel
 from ppocore.losses import clip_kernel
 from ppocore.networks import BLOCK, backward_block, forward_block, workspace
-from ppocore.optimizers import adam_kernel
+from ppocore.optimizers import adam_kernel, sgd_kernel
 from ppocore.training.collect import Batch
 from ppocore.training.heads import describe, divergence, entropy, log_prob, pull
 from ppocore.training.layout import Layout, policy_network, value_network
+from ppocore.training.normalisation import Normaliser, normalisation
 from ppocore.training.team import MOST, Place, Team, meet
-from ppocore.value_losses import clipped_value_kernel, squared_error_kernel
+from ppocore.training.value_terms import value_term
 
 ADAM_BETA1, ADAM_BETA2 = 0.9, 0.999
 SHARES = MOST // 2
@@ -43,22 +44,31 @@ MEANS, RATIO_MIN, RATIO_MAX, FIRST_ERROR, STEPS = 6, 7, 8, 9, 10
 class Rule(NamedTuple):
     """The numbers of the loss and of the step."""
 
-    clip_eps: float
+    clip_eps_low: float
+    clip_eps_high: float
+    """inf, both: no clipping."""
     kl_coef: float
     vf_coef: float
     """Half of the configured one where the value loss is halved."""
-    value_clip_eps: float
-    """inf: no clipping."""
+    value_form: int
+    value_width: float
+    """As `value_term` takes them."""
     ent_coef: float
     learning_rate: float
+    sgd: bool
     adam_eps: float
+    adam_hat: bool
+    """Its eps stands beside the root of the uncorrected moment."""
     max_grad_norm: float
     """inf: no clipping."""
     grad_norm_eps: float
+    norms_apart: bool
+    """Clip the gradients of policy and values each by their own norm."""
     stop_k3: float
     """inf: never stop."""
-    normalize: bool
-    ddof: int
+    stop_at_once: bool
+    """Without the step of the minibatch that is too far; else after its epoch, if that was the last of it."""
+    normaliser: Normaliser
 
 
 class Learner(NamedTuple):
@@ -75,7 +85,7 @@ class Learner(NamedTuple):
     rooms: Array
     """(2 SHARES, W): workspaces of the tasks."""
     sums: Floats
-    """(pieces,): sums of squares."""
+    """(2, pieces): sums of squares, of what stands before the value network and of that network."""
 
 
 def new_learner(params: Array, layout: Layout) -> Learner:
@@ -86,7 +96,7 @@ def new_learner(params: Array, layout: Layout) -> Learner:
     return Learner(
         params, first, second, gradient, np.zeros(1, dtype=np.int64),
         np.zeros((SHARES, len(params)), dtype=params.dtype), np.zeros((2 * SHARES, len(room)), dtype=params.dtype),
-        np.zeros(-(-len(params) // PIECE)),
+        np.zeros((2, -(-len(params) // PIECE))),
     )  # fmt: skip
 
 
@@ -125,11 +135,11 @@ def _update(
     """In every thread: what is not dealt out, all of them compute alike."""
     old_log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
     shares, share = min(SHARES, (minibatch + BLOCK - 1) // BLOCK), minibatch / orders.shape[1]
-    tasks, taken = shares if layout.shared else 2 * shares, learner.taken[0]
+    tasks, taken, far = shares if layout.shared else 2 * shares, learner.taken[0], False
     for epoch in range(len(orders)):
         for first in range(0, orders.shape[1], minibatch):
             rows = orders[epoch, first : first + minibatch]
-            mean, scale = _normalisation(advantages, rows, rule.normalize, rule.ddof)
+            mean, scale = normalisation(advantages, rows, rule.normaliser)
             lesson = Lesson(rows, old_log_std, learner.params[layout.log_std : layout.value].astype(np.float64), mean,
                             scale, shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)  # fmt: skip
             for task in range(place.rank, tasks, place.size):
@@ -138,14 +148,17 @@ def _update(
                 return
             if place.rank == 0:
                 _merge(found[:tasks], minibatch, share, first == 0, epoch == 0 and first == 0, report)
-            if _mean_k3(found[:tasks], minibatch) > rule.stop_k3:
+            far = _mean_k3(found[:tasks], minibatch) > rule.stop_k3
+            if far and rule.stop_at_once:
                 return
             taken += 1
-            norm = _take_step(place, learner, rule, shares, taken)
+            norm = _take_step(place, learner, layout, rule, shares, taken)
             if place.rank == 0:
                 report[MEANS] += norm * share
                 report[STEPS] += 1
                 learner.taken[0] = taken
+        if far:
+            return
 
 
 @kernel
@@ -197,7 +210,7 @@ def _policy_pulls(
         d = log_prob(layout.continuous, described, lesson.log_std, action) - batch.log_probs[k]
         ratio = np.exp(d)
         advantage = (advantages[k] - lesson.mean) * lesson.scale
-        term, slope = clip_kernel(ratio, advantage, rule.clip_eps, rule.clip_eps, np.inf)
+        term, slope = clip_kernel(ratio, advantage, rule.clip_eps_low, rule.clip_eps_high, np.inf)
         spread = entropy(layout.continuous, described, lesson.log_std) if lesson.watched or rule.ent_coef != 0 else 0.0
         pull(layout.continuous, described, lesson.log_std, action, old, lesson.old_log_std, spread, -slope / count,
              -rule.ent_coef / count, rule.kl_coef / count, pulled, spreads)  # fmt: skip
@@ -209,7 +222,7 @@ def _policy_pulls(
             report[2] += spread
             report[3] += divergence(layout.continuous, old, lesson.old_log_std, described, lesson.log_std)
             report[4] += k3_kernel(d)
-            report[5] += 1.0 if abs(ratio - 1.0) > rule.clip_eps else 0.0
+            report[5] += 1.0 if ratio - 1.0 > rule.clip_eps_high or 1.0 - ratio > rule.clip_eps_low else 0.0
     for j in range(len(spreads)):
         grad_log_std[j] += spreads[j]
 
@@ -224,10 +237,7 @@ def _value_pulls(
     for i in range(len(rows)):
         k = rows[i]
         value = float(found[i, place])
-        if rule.value_clip_eps < np.inf:
-            term, slope = clipped_value_kernel(value, returns[k], batch.values[k], rule.value_clip_eps)
-        else:
-            term, slope = squared_error_kernel(value, returns[k])
+        term, slope = value_term(rule.value_form, rule.value_width, value, returns[k], batch.values[k])
         pulls[i, place] = rule.vf_coef * slope / count
         report[1] += term
 
@@ -267,53 +277,58 @@ def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
 
 
 @kernel
-def _normalisation(advantages: Floats, chosen: Ints, wanted: bool, ddof: int) -> tuple[float, float]:
-    """What to subtract from an advantage, and what to multiply it by then."""
-    if not wanted:
-        return 0.0, 1.0
-    mean = 0.0
-    for i in chosen:
-        mean += advantages[i] / len(chosen)
-    variance = 0.0
-    for i in chosen:
-        variance += (advantages[i] - mean) * (advantages[i] - mean) / (len(chosen) - ddof)
-    return mean, 1.0 / (np.sqrt(variance) + 1e-8)
-
-
-@kernel
-def _take_step(place: Place, learner: Learner, rule: Rule, shares: int, taken: int) -> float:
-    """Clip the gradient and take one step of Adam; the norm before."""
-    for piece in range(place.rank, len(learner.sums), place.size):
+def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, shares: int, taken: int) -> float:
+    """Clip the gradient and take one step; the norm before."""
+    for piece in range(place.rank, learner.sums.shape[1], place.size):
         part = slice(piece * PIECE, (piece + 1) * PIECE)
-        gradient = learner.gradient[part]
+        gradient, cut = learner.gradient[part], _cut(layout, piece)
         gradient[:] = 0
         for share in range(shares):
             _add(learner.shares[share, part], gradient)
-        learner.sums[piece] = _sum_of_squares(gradient)
+        learner.sums[0, piece] = _sum_of_squares(gradient[:cut])
+        learner.sums[1, piece] = _sum_of_squares(gradient[cut:])
     meet(place)
-    squares = 0.0
-    for total in learner.sums:
-        squares += total
-    norm = float(np.sqrt(squares))
-    factor = min(1.0, rule.max_grad_norm / (norm + rule.grad_norm_eps)) if norm > 0 else 1.0
-    correction1, correction2 = 1.0 - ADAM_BETA1**taken, 1.0 - ADAM_BETA2**taken
-    for piece in range(place.rank, len(learner.sums), place.size):
-        part = slice(piece * PIECE, (piece + 1) * PIECE)
-        _adam(learner.params[part], learner.gradient[part], learner.first_moment[part], learner.second_moment[part],
-              rule, factor, correction1, correction2)  # fmt: skip
+    of_head, of_tail = _sum(learner.sums[0]), _sum(learner.sums[1])
+    norm = float(np.sqrt(of_head + of_tail))
+    head = _factor(np.sqrt(of_head) if rule.norms_apart else norm, rule)
+    tail = _factor(np.sqrt(of_tail) if rule.norms_apart else norm, rule)
+    for piece in range(place.rank, learner.sums.shape[1], place.size):
+        part, cut = slice(piece * PIECE, (piece + 1) * PIECE), _cut(layout, piece)
+        params, gradient = learner.params[part], learner.gradient[part]
+        first, second = learner.first_moment[part], learner.second_moment[part]
+        _move(params[:cut], gradient[:cut], first[:cut], second[:cut], rule, head, taken)
+        _move(params[cut:], gradient[cut:], first[cut:], second[cut:], rule, tail, taken)
     meet(place)
     return norm
 
 
 @kernel
-def _adam(
-    params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, correction1: float,
-    correction2: float,
+def _cut(layout: Layout, piece: int) -> int:
+    """How many parameters of a piece stand before the value network."""
+    return min(max(layout.value - piece * PIECE, 0), PIECE)
+
+
+@kernel
+def _factor(norm: float, rule: Rule) -> float:
+    """What clipping multiplies a gradient of this norm by."""
+    return min(1.0, rule.max_grad_norm / (norm + rule.grad_norm_eps)) if norm > 0 else 1.0
+
+
+@kernel
+def _move(
+    params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, taken: int
 ) -> None:  # fmt: skip
+    if rule.sgd:
+        for i in range(len(params)):
+            params[i] = sgd_kernel(params[i], gradient[i] * factor, rule.learning_rate)
+        return
+    correction1, correction2 = 1.0 - ADAM_BETA1**taken, 1.0 - ADAM_BETA2**taken
+    # (m / c1) / (sqrt(v / c2) + eps / sqrt(c2)) is (sqrt(c2) / c1) m / (sqrt(v) + eps).
+    eps = rule.adam_eps / np.sqrt(correction2) if rule.adam_hat else rule.adam_eps
     for i in range(len(params)):
         params[i], first[i], second[i] = adam_kernel(
             params[i], gradient[i] * factor, first[i], second[i], correction1, correction2, rule.learning_rate,
-            ADAM_BETA1, ADAM_BETA2, rule.adam_eps,
+            ADAM_BETA1, ADAM_BETA2, eps,
         )  # fmt: skip
 
 
@@ -321,6 +336,14 @@ def _adam(
 def _add(more: Array, total: Array) -> None:
     for i in range(len(total)):
         total[i] += more[i]
+
+
+@kernel
+def _sum(numbers: Floats) -> float:
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
 
 
 @kernel

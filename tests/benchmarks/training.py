@@ -120,7 +120,7 @@ class Goal(NamedTuple):
     """Where the greedy policy must come within 1 % of the optimum."""
 
 
-TABLE: dict[str, Any] = {"hidden": (), "anneal": True}
+TABLE: dict[str, Any] = {"hidden": (), "learning_rate_schedule": "linear"}
 GOALS = {
     "CartPole-v1": Goal({"total_steps": 150_000}, 475.0),
     "Pendulum-v1": Goal({"num_envs": 16, "num_epochs": 10, "num_minibatches": 16, "gamma": 0.9,

@@ -80,6 +80,10 @@ def test_help_lists_every_setting() -> None:
     (["CartPole-v1", "--algo", "on-policy", "--num-epochs", 4], "on-policy training uses a batch once"),
     (["CartPole-v1", "--hidden", "64;64"], "hidden is '64;64'"),
     (["CartPole-v1", "--hidden", "64,0"], "hidden[1] is 0"),
+    (["CartPole-v1", "--preset", "sb4"], "preset is 'sb4'; it must be one of paper, sb3"),
+    (["CartPole-v1", "--preset", "verl"], "preset is 'verl', which trains language models on tokens"),
+    (["CartPole-v1", "--preset", "sb3", "--num-steps", 30], "num_minibatches is 32; it must"),
+    (["--preset", "sb3", "--resume", "x"], "--resume takes everything from its folder"),
     (["CartPole-v1", "--resume", "x"], "--resume takes everything from its folder"),
     (["--resume", "nowhere"], "nowhere/checkpoint.npz: cannot be read (No such file or directory)"),
     (["CartPole-v1", "--out", "/proc/none/run"], "/proc/none/run: cannot be made"),
@@ -101,6 +105,23 @@ def test_folders_that_are_none(words: list) -> None:
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "internal error" not in ended.stderr
+
+
+def test_a_preset_says_what_it_does_not_reproduce_and_settings_win(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    ended = run("train", "CartPole-v1", "--preset", "rsl_rl", "--num-envs", 4, "--total-steps", 96, "--out", out)
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("preset rsl_rl, not reproduced: The learning rate")
+    assert folder.read_config(out) == Config.preset("rsl_rl", num_envs=4, total_steps=96)
+
+
+def test_presets_are_listed_and_shown() -> None:
+    assert "trl " in run("presets").stdout
+    shown = run("presets", "sb3")
+    assert shown.returncode == 0
+    assert "  value_clip = clipped_only" in shown.stdout
+    assert run("presets", "nemo").returncode == 2
 
 
 def test_ctrl_c_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:

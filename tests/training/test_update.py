@@ -41,6 +41,7 @@ CHOICES = {
     "torch's norm": {"max_grad_norm": 0.05, "grad_norm_eps": 1e-6},
     "relu": {"activation": "relu"},
     "kl": {"algo": "kl", "kl_coef": 0.7},
+    "clip and kl": {"algo": "clip-kl", "kl_coef": 0.7, "clip_eps": 0.05},
     "surrogate": {"algo": "surrogate"},
     "on-policy": {"algo": "on-policy", "num_epochs": 1, "num_minibatches": 1},
     "table": {"env": "FrozenLake-v1", "hidden": ()},
@@ -100,9 +101,9 @@ def expected_gradient(config: Config, layout: Any, params: Any, old: Any, kept: 
     outputs = found[:, : layout.outputs]
     log_prob, entropy, kl = policy_terms(config, layout, outputs, parts[1], old, rows, kept.batch)
     played = flat(kept.batch.log_probs)[rows]
-    loss = (clip_loss(log_prob[0], played, advantages, clip_eps=config.clip_eps) if config.algo == "clip"
+    loss = (clip_loss(log_prob[0], played, advantages, clip_eps=config.clip_eps) if config.algo in ("clip", "clip-kl")
             else surrogate_loss(log_prob[0], played, advantages))
-    beta = config.kl_coef if config.algo == "kl" else 0.0
+    beta = config.kl_coef if config.algo in ("kl", "clip-kl") else 0.0
     pulls, spread = (loss.grad_log_prob[:, None] * log_prob[i] - config.ent_coef * entropy[i] / len(rows)
                      + beta * kl[i] / len(rows) for i in (1, 2))
     value_shape = shape | {"sizes": layout.value_sizes.tolist()}
@@ -189,6 +190,14 @@ def test_beta_follows_the_target() -> None:
     assert betas == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
+@pytest.mark.parametrize(("rule", "betas"), [("rllib", [1.0, 1.5, 2.25]), ("tf_agents", [1.0, 1.5, 2.25])])
+def test_beta_follows_the_rule_of_a_library(rule: str, betas: list[float]) -> None:
+    """KL far above the target: both rules multiply by 3/2."""
+    trainer = Trainer(Config("CartPole-v1", algo="clip-kl", target_kl=1e-9, kl_rule=rule, total_steps=3 * 1024))
+
+    assert [progress.kl_coef for progress in trainer.run()] == betas
+
+
 def test_epochs_stop_at_the_kl_that_was_set() -> None:
     free, stopped = (
         next(Trainer(Config("CartPole-v1", num_epochs=10, learning_rate=0.01, stop_kl=limit)).run())
@@ -199,7 +208,7 @@ def test_epochs_stop_at_the_kl_that_was_set() -> None:
 
 
 def test_the_learning_rate_falls_to_nothing() -> None:
-    trainer = Trainer(Config("CartPole-v1", total_steps=4 * 1024, learning_rate=0.008, anneal=True))
+    trainer = Trainer(Config("CartPole-v1", total_steps=4 * 1024, learning_rate=0.008, learning_rate_schedule="linear"))
 
     assert [progress.learning_rate for progress in trainer.run()] == [0.008, 0.006, 0.004, 0.002]
 
