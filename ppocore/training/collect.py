@@ -11,7 +11,7 @@ from ppocore._arrays import Array, Bools, Floats, Ints
 from ppocore._kernels import kernel
 from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, reset, step
 from ppocore.networks import BLOCK, forward_block
-from ppocore.training.heads import describe, draw
+from ppocore.training.heads import describe, draw, sent_as_one
 from ppocore.training.layout import Layout
 
 
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     actions: Floats
     """(T, N, dimensions)."""
     described: Floats
-    """(T, N, O): log-chances or means of the policy that played."""
+    """(T, N, numbers): the policy that played, as `heads` describes it."""
     log_probs: Floats
     rewards: Floats
     values: Floats
@@ -54,7 +54,7 @@ class Draws(NamedTuple):
     """The random numbers of a batch, drawn beforehand."""
 
     uniforms: Floats
-    """(T, N): for discrete actions."""
+    """(T, N, choices): for discrete actions."""
     normals: Floats
     """(T, N, dimensions): for real ones."""
     world: Floats
@@ -63,12 +63,11 @@ class Draws(NamedTuple):
 
 def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
     """Room for a batch."""
-    outputs = int(layout.policy_sizes[-1])
     flat = (steps, envs)
     return Batch(
         observations=np.zeros((*flat, int(layout.policy_sizes[0])), dtype=number),
-        actions=np.zeros((*flat, outputs if layout.continuous else 1)),
-        described=np.zeros((*flat, outputs)),
+        actions=np.zeros((*flat, layout.head.dimensions)),
+        described=np.zeros((*flat, layout.head.described)),
         log_probs=np.zeros(flat),
         rewards=np.zeros(flat),
         values=np.zeros(flat),
@@ -81,12 +80,12 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
 
 def draws_for(steps: int, envs: int, layout: Layout, rng: np.random.Generator) -> Draws:
     """The random numbers of one batch."""
-    dimensions = int(layout.policy_sizes[-1])
-    uniforms, normals = np.zeros((steps, envs)), np.zeros((steps, envs, dimensions))
-    if layout.continuous:
-        normals = rng.standard_normal((steps, envs, dimensions))
+    shape = (steps, envs, layout.head.dimensions)
+    uniforms, normals = np.zeros(shape), np.zeros(shape)
+    if len(layout.head.nvec):
+        uniforms = rng.random(shape)
     else:
-        uniforms = rng.random((steps, envs))
+        normals = rng.standard_normal(shape)
     return Draws(uniforms, normals, rng.random((steps, envs, 1 + DRAWS)))
 
 
@@ -118,9 +117,9 @@ def collect(params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Ba
     steps, envs = batch.rewards.shape
     policy, values = params[: layout.log_std], params[layout.value :]
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    size, outputs = batch.observations.shape[2], batch.described.shape[2]
-    legal = np.ones(outputs, dtype=np.bool_)
-    row, seen, last = np.empty(outputs), np.empty(max(size, 8)), np.empty((envs, size), dtype=params.dtype)
+    size, outputs = batch.observations.shape[2], layout.head.outputs
+    row, chances = np.empty(outputs), np.empty(outputs)
+    seen, last = np.empty(max(size, 8)), np.empty((envs, size), dtype=params.dtype)
     for t in range(steps):
         for n in range(envs):
             look(arena, arena.states[n], seen, batch.observations[t, n])
@@ -131,8 +130,8 @@ def collect(params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Ba
                 n = first + i
                 for j in range(outputs):
                     row[j] = found[i, j]
-                describe(layout.continuous, row, legal, batch.described[t, n])
-                batch.log_probs[t, n] = draw(layout.continuous, batch.described[t, n], log_std, draws.uniforms[t, n],
+                describe(layout.head, row, log_std, batch.described[t, n], chances)
+                batch.log_probs[t, n] = draw(layout.head, batch.described[t, n], chances, draws.uniforms[t, n],
                                              draws.normals[t, n], batch.actions[t, n])  # fmt: skip
         for n in range(envs):
             _advance(arena, n, draws.world[t, n], values, layout, batch, t, seen, last, work)
@@ -148,7 +147,7 @@ def _advance(
 ) -> None:  # fmt: skip
     """One step of one environment; where an episode ends, the value of its final state and a new beginning."""
     state = arena.states[n]
-    reward, over = step(arena.kind, arena.tables, state, batch.actions[t, n, 0], draws[0])
+    reward, over = step(arena.kind, arena.tables, state, sent_as_one(layout.head, batch.actions[t, n]), draws[0])
     arena.elapsed[n] += 1
     arena.scores[n] += reward
     cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit

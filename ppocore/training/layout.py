@@ -11,10 +11,11 @@ from ppocore._arrays import Array, Ints
 from ppocore.environments import Spec
 from ppocore.networks import mlp_size, orthogonal_mlp
 from ppocore.training.config import Config
+from ppocore.training.heads import Head, head_of
 
 
 class Layout(NamedTuple):
-    """Policy network, log standard deviations (for real actions), value network: in this order."""
+    """Policy network, log standard deviations (if parameters), value network: in this order."""
 
     policy_sizes: Ints
     value_sizes: Ints
@@ -23,18 +24,18 @@ class Layout(NamedTuple):
     value: int
     """Where the value network begins."""
     end: int
-    continuous: bool
+    head: Head
     relu: bool
 
 
 def layout_of(config: Config, spec: Spec) -> Layout:
     """The layers of a configuration in an environment."""
-    outputs = 1 if spec.continuous else spec.num_actions
-    policy = np.array([spec.observation_size, *config.hidden, outputs])
+    head = head_of(config, spec)
+    policy = np.array([spec.observation_size, *config.hidden, head.outputs])
     value = np.array([spec.observation_size, *config.hidden, 1])
     log_std = mlp_size(policy.tolist())
-    begin = log_std + (outputs if spec.continuous else 0)
-    return Layout(policy, value, log_std, begin, begin + mlp_size(value.tolist()), spec.continuous,
+    begin = log_std + (head.dimensions if spec.continuous and not head.std_from_state else 0)
+    return Layout(policy, value, log_std, begin, begin + mlp_size(value.tolist()), head,
                   config.activation == "relu")  # fmt: skip
 
 
@@ -43,5 +44,8 @@ def first_parameters(config: Config, layout: Layout, rng: np.random.Generator) -
     inside = math.sqrt(2.0)
     policy = orthogonal_mlp(layout.policy_sizes.tolist(), hidden_gain=inside, output_gain=0.01, rng=rng)
     values = orthogonal_mlp(layout.value_sizes.tolist(), hidden_gain=inside, output_gain=1.0, rng=rng)
+    if layout.head.std_from_state:
+        # The biases of those outputs.
+        policy[-layout.head.dimensions :] = config.log_std
     spread = np.full(layout.value - layout.log_std, config.log_std)
     return np.concatenate([policy, spread, values]).astype(config.dtype)

@@ -67,14 +67,13 @@ def update(
     minibatch: int, report: Floats,
 ) -> None:  # fmt: skip
     """Take the steps of one batch; `orders` (epochs, B) says which samples, `minibatch` how many at a time."""
-    old_log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
     report[:] = 0.0
     report[7], report[8] = np.inf, -np.inf
     for epoch in range(len(orders)):
         report[:7] = 0.0
         for first in range(0, orders.shape[1], minibatch):
             chosen = orders[epoch, first : first + minibatch]
-            k3 = _accumulate(learner, layout, rule, batch, advantages, returns, chosen, old_log_std, report)
+            k3 = _accumulate(learner, layout, rule, batch, advantages, returns, chosen, report)
             if epoch == 0 and first == 0:
                 report[9] = max(report[8] - 1.0, 1.0 - report[7])
             if k3 > rule.stop_k3:
@@ -86,7 +85,7 @@ def update(
 @kernel
 def _accumulate(
     learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats, chosen: Ints,
-    old_log_std: Floats, report: Floats,
+    report: Floats,
 ) -> float:  # fmt: skip
     """Write the gradient of the loss of a minibatch; its mean k3."""
     learner.gradient[:] = 0
@@ -95,7 +94,7 @@ def _accumulate(
     for first in range(0, len(chosen), BLOCK):
         rows = chosen[first : first + BLOCK]
         seen = _gathered(batch.observations, rows, learner.params)
-        k3 += _policy_block(learner, layout, rule, batch, advantages, mean, scale, rows, seen, old_log_std, len(chosen),
+        k3 += _policy_block(learner, layout, rule, batch, advantages, mean, scale, rows, seen, len(chosen),
                             report)  # fmt: skip
         _value_block(learner, layout, rule, batch, returns, rows, seen, len(chosen), report)
     return k3
@@ -104,36 +103,38 @@ def _accumulate(
 @kernel
 def _policy_block(
     learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, mean: float, scale: float,
-    rows: Ints, seen: Array, old_log_std: Floats, count: int, report: Floats,
+    rows: Ints, seen: Array, count: int, report: Floats,
 ) -> float:  # fmt: skip
-    outputs = batch.described.shape[2]
+    head, outputs = layout.head, layout.head.outputs
     policy = learner.params[: layout.log_std]
     log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
     found = forward_block(policy, layout.policy_sizes, layout.relu, seen, learner.work)
     pulls = np.empty(found.shape, dtype=found.dtype)
-    row, described, pulled = np.empty(outputs), np.empty(outputs), np.empty(outputs)
-    legal, grad_log_std = np.ones(outputs, dtype=np.bool_), np.zeros(len(log_std))
+    row, described, chances, pulled = (np.empty(outputs), np.empty(head.described), np.empty(outputs),
+                                       np.empty(outputs))  # fmt: skip
+    grad_log_std = np.zeros(len(log_std))
     share, total = 1.0 / (count * _parts(batch, count)), 0.0
     for i in range(len(rows)):
         t, n = rows[i] // batch.rewards.shape[1], rows[i] % batch.rewards.shape[1]
         for j in range(outputs):
             row[j] = found[i, j]
-        describe(layout.continuous, row, legal, described)
+        describe(head, row, log_std, described, chances)
         old, action = batch.described[t, n], batch.actions[t, n]
-        d = log_prob(layout.continuous, described, log_std, action) - batch.log_probs[t, n]
+        taken = log_prob(head, described, action)
+        d = taken - batch.log_probs[t, n]
         ratio = np.exp(d)
         advantage = (advantages[t, n] - mean) * scale
         term, slope = clip_kernel(ratio, advantage, rule.clip_eps, rule.clip_eps, np.inf)
-        spread = entropy(layout.continuous, described, log_std)
-        pull(layout.continuous, described, log_std, action, old, old_log_std, spread, -slope / count,
-             -rule.ent_coef / count, rule.kl_coef / count, pulled, grad_log_std)  # fmt: skip
+        spread = entropy(head, described, chances, taken)
+        pull(head, row, described, chances, action, old, -slope / count, -rule.ent_coef / count, rule.kl_coef / count,
+             pulled, grad_log_std)  # fmt: skip
         for j in range(outputs):
             pulls[i, j] = pulled[j]
         k3 = k3_kernel(d)
         total += k3 / count
         report[0] -= term * share
         report[2] += spread * share
-        report[3] += divergence(layout.continuous, old, old_log_std, described, log_std) * share
+        report[3] += divergence(head, old, described) * share
         report[4] += k3 * share
         report[5] += share if abs(ratio - 1.0) > rule.clip_eps else 0.0
         report[7], report[8] = min(report[7], ratio), max(report[8], ratio)
