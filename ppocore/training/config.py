@@ -53,6 +53,7 @@ class Config:
     normalize_advantages: bool = _says("per minibatch", True)
     advantage_std: str = _says("ddof0 or ddof1", "ddof0")
     hidden: tuple[int, ...] = _says("sizes of the hidden layers, of policy and values each; none is a table", (64, 64))
+    shared_trunk: bool = _says("policy and values share their hidden layers", False)
     activation: str = _says("tanh or relu", "tanh")
     head: str = _says("of real actions: gaussian (auto too; the environment clips), tanh_gaussian (within its bounds)",
                       "auto")
@@ -88,6 +89,8 @@ class Config:
             door.number(name, getattr(self, name), interval)
         object.__setattr__(self, "hidden", tuple(
             door.whole(f"hidden[{index}]", size, 1) for index, size in enumerate(self.hidden)))
+        if self.shared_trunk and not self.hidden:
+            raise door.refusal("shared_trunk", "is True", "hidden must have at least one layer to share")
         self._require_fitting_head(door, spec)
         self._require_whole_minibatches(door)
 

@@ -11,7 +11,7 @@ from ppocore.environments.dynamics import DRAWS, step
 from ppocore.networks import forward_block
 from ppocore.training.collect import Arena, begin, look, new_arena
 from ppocore.training.heads import best, describe, draw, sent_as_one
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network
 from ppocore.training.trainer import Trainer
 
 
@@ -34,7 +34,7 @@ def evaluate(trainer: Trainer, *, num_episodes: int, seed: int, greedy: bool) ->
         begin(arena, rng.random((1, DRAWS)))
         entries = trainer.layout.head.dimensions
         returns[episode] = _play(trainer.learner.params, trainer.layout, arena, rng.random((longest, entries + 1)),
-                                 rng.standard_normal((longest, entries)), greedy, trainer.learner.work)  # fmt: skip
+                                 rng.standard_normal((longest, entries)), greedy, trainer.learner.rooms[0])  # fmt: skip
     return returns
 
 
@@ -50,7 +50,7 @@ def _play(
     room, score = np.empty(max(size, 8)), 0.0
     for t in range(len(uniforms)):
         look(arena, arena.states[0], room, seen[0])
-        found = forward_block(params[: layout.log_std], layout.policy_sizes, layout.relu, seen, work)
+        found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, seen, work)
         for j in range(head.outputs):
             row[j] = found[0, j]
         describe(head, row, log_std, described, chances)
