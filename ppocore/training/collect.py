@@ -62,10 +62,8 @@ class Batch(NamedTuple):
 class Draws(NamedTuple):
     """The random numbers of a batch, drawn beforehand."""
 
-    uniforms: Floats
-    """(T, N, choices): for discrete actions."""
-    normals: Floats
-    """(T, N, dimensions): for real ones."""
+    actions: Floats
+    """(T, N, dimensions): uniform numbers for choices, normal ones for real actions."""
     world: Floats
     """(T, N, 1 + DRAWS): for the environments."""
 
@@ -90,12 +88,8 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
 def draws_for(steps: int, envs: int, layout: Layout, rng: np.random.Generator) -> Draws:
     """The random numbers of one batch."""
     shape = (steps, envs, layout.head.dimensions)
-    uniforms, normals = np.zeros(shape), np.zeros(shape)
-    if len(layout.head.nvec):
-        uniforms = rng.random(shape)
-    else:
-        normals = rng.standard_normal(shape)
-    return Draws(uniforms, normals, rng.random((steps, envs, 1 + DRAWS)))
+    actions = rng.random(shape) if layout.head.choices else rng.standard_normal(shape)
+    return Draws(actions, rng.random((steps, envs, 1 + DRAWS)))
 
 
 @kernel
@@ -150,7 +144,8 @@ def _play(
     """All steps of the environments from `first` to `end`; where they stand afterwards goes to `last`."""
     policy = policy_network(layout, params)
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    size, outputs = batch.observations.shape[2], layout.head.outputs
+    head, size, outputs = layout.head, batch.observations.shape[2], layout.head.outputs
+    legal = np.ones(outputs, dtype=np.bool_)
     row, chances, seen = np.empty(outputs), np.empty(outputs), np.empty(max(size, 8))
     for t in range(len(batch.rewards)):
         for n in range(first, end):
@@ -159,9 +154,9 @@ def _play(
         for n in range(first, end):
             for j in range(outputs):
                 row[j] = found[n - first, j]
-            describe(layout.head, row, log_std, batch.described[t, n], chances)
-            batch.log_probs[t, n] = draw(layout.head, batch.described[t, n], chances, draws.uniforms[t, n],
-                                         draws.normals[t, n], batch.actions[t, n])  # fmt: skip
+            describe(head, row, log_std, legal, batch.described[t, n], chances)
+            batch.log_probs[t, n] = draw(head, batch.described[t, n], chances, draws.actions[t, n],
+                                         batch.actions[t, n])  # fmt: skip
         for n in range(first, end):
             _advance(params, layout, arena, n, draws.world[t, n], batch, t, seen, last, room)
     for n in range(first, end):
@@ -175,7 +170,11 @@ def _advance(
 ) -> None:  # fmt: skip
     """One step of one environment; where an episode ends, the value of its final state and a new beginning."""
     state = arena.states[n]
-    reward, over = step(arena.kind, arena.tables, state, sent_as_one(layout.head, batch.actions[t, n]), draws[0])
+    action = batch.actions[t, n, 0]
+    if layout.head.squashed or layout.head.choices > 1:
+        # Where it must, since a row of an array costs more to cut out than most environments' steps.
+        action = sent_as_one(layout.head, layout.bounds, batch.actions[t, n])
+    reward, over = step(arena.kind, arena.tables, state, action, draws[0])
     arena.elapsed[n] += 1
     arena.scores[n] += reward
     cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit

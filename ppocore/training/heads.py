@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ppocore._arrays import Bools, Floats, Ints
+from ppocore._arrays import Bools, Floats
 from ppocore._kernels import kernel
 from ppocore.distributions import HALF_LOG_TWO_PI, gaussian_log_prob_kernel, log_softmax_kernel
 from ppocore.divergences import categorical_kl_term_kernel, gaussian_kl_kernel
@@ -29,15 +29,13 @@ class Head(NamedTuple):
     """Numbers that describe a policy in one state."""
     dimensions: int
     """Entries of an action."""
-    nvec: Ints
-    """How many actions each choice has; empty where actions are real numbers."""
-    legal: Bools
-    """(outputs,): all of them."""
+    choices: int
+    """0 where actions are real numbers."""
+    nvec: tuple[int, ...]
+    """How many actions each choice has; (0,) where actions are real numbers.  A tuple, since arrays are counted
+    whenever they are handed on, which costs more than all that is computed; compiled once for each length."""
     squashed: bool
     """By tanh, then stretched to the bounds."""
-    low: Floats
-    high: Floats
-    """(dimensions,): bounds of real actions."""
     std_from_state: bool
     """The second half of the outputs is log_std, clipped to the two next numbers; if not, log_std is a parameter."""
     log_std_min: float
@@ -48,20 +46,17 @@ class Head(NamedTuple):
 
 def head_of(config: Config, spec: Spec) -> Head:
     """The head that a configuration and a space of actions ask for."""
-    nvec = np.array(spec.nvec or ([] if spec.continuous else [spec.num_actions]), dtype=np.int64)
+    nvec = spec.nvec or (spec.num_actions,)
     from_state = spec.continuous and config.log_std_from == "state"
     dimensions = spec.action_dimensions if spec.continuous else len(nvec)
-    outputs = dimensions * (2 if from_state else 1) if spec.continuous else int(nvec.sum())
-    low, high = (np.full(dimensions, bound, dtype=np.float64) for bound in spec.action_bounds)
+    outputs = dimensions * (2 if from_state else 1) if spec.continuous else sum(nvec)
     return Head(
         outputs=outputs,
         described=2 * dimensions if spec.continuous else outputs,
         dimensions=dimensions,
+        choices=0 if spec.continuous else len(nvec),
         nvec=nvec,
-        legal=np.ones(outputs, dtype=np.bool_),
         squashed=spec.continuous and config.head == "tanh_gaussian",
-        low=low,
-        high=high,
         std_from_state=from_state,
         log_std_min=float(config.log_std_min),
         log_std_max=float(config.log_std_max),
@@ -69,78 +64,93 @@ def head_of(config: Config, spec: Spec) -> Head:
     )
 
 
+def bounds_of(spec: Spec) -> Floats:
+    """Lowest and highest entries of a real action, (2, dimensions)."""
+    return np.array([np.full(spec.action_dimensions, bound, dtype=np.float64) for bound in spec.action_bounds])
+
+
 @kernel
-def describe(head: Head, outputs: Floats, log_std: Floats, described: Floats, chances: Floats) -> None:
+def describe(
+    head: Head, outputs: Floats, log_std: Floats, legal: Bools, described: Floats, chances: Floats
+) -> None:  # fmt: skip
     """What is kept of a policy; and the chances themselves, which most of what follows needs (of real actions: none).
 
-    `log_std` is the parameter, empty where there is none.
+    `log_std` is the parameter, empty where there is none; `legal` says True of every output.
     """
-    first = 0
-    for size in head.nvec:
-        choice = slice(first, first + size)
-        log_softmax_kernel(outputs[choice], head.legal[choice], described[choice])
-        first += size
-    for j in range(first):
+    if head.choices == 0:
+        _describe_real(head, outputs, log_std, described)
+        return
+    if head.choices == 1:
+        log_softmax_kernel(outputs, legal, described)
+    else:
+        first = 0
+        for size in head.nvec:
+            choice = slice(first, first + size)
+            log_softmax_kernel(outputs[choice], legal[choice], described[choice])
+            first += size
+    for j in range(head.outputs):
         chances[j] = np.exp(described[j])
-    if first == 0:
-        for j in range(head.dimensions):
-            described[j] = outputs[j]
-            if head.std_from_state:
-                clipped = min(max(outputs[head.dimensions + j], head.log_std_min), head.log_std_max)
-                described[head.dimensions + j] = clipped
-            else:
-                described[head.dimensions + j] = log_std[j]
 
 
 @kernel
-def draw(
-    head: Head, described: Floats, chances: Floats, uniforms: Floats, normals: Floats, action: Floats
-) -> float:  # fmt: skip
+def _describe_real(head: Head, outputs: Floats, log_std: Floats, described: Floats) -> None:
+    size = head.dimensions
+    for j in range(size):
+        described[j] = outputs[j]
+        if head.std_from_state:
+            described[size + j] = min(max(outputs[size + j], head.log_std_min), head.log_std_max)
+        else:
+            described[size + j] = log_std[j]
+
+
+@kernel
+def draw(head: Head, described: Floats, chances: Floats, numbers: Floats, action: Floats) -> float:
     """Write an action, by one uniform number for each choice or one normal number for each dimension; its log_prob."""
+    if head.choices == 0:
+        for j in range(head.dimensions):
+            action[j] = described[j] + np.exp(described[head.dimensions + j]) * numbers[j]
+        return log_prob(head, described, action)
     first = 0
-    for k in range(len(head.nvec)):
-        chosen, below = head.nvec[k] - 1, 0.0
-        for j in range(head.nvec[k]):
+    for k in range(head.choices):
+        size = head.nvec[k]
+        chosen, below = size - 1, 0.0
+        for j in range(size):
             below += chances[first + j]
-            if uniforms[k] < below:
+            if numbers[k] < below:
                 chosen = j
                 break
         action[k] = chosen
-        first += head.nvec[k]
-    if first == 0:
-        for j in range(head.dimensions):
-            action[j] = described[j] + np.exp(described[head.dimensions + j]) * normals[j]
+        first += size
     return log_prob(head, described, action)
 
 
 @kernel
 def best(head: Head, described: Floats, action: Floats) -> None:
     """The likeliest action of every choice; of real actions the mean, before the tanh if there is one."""
-    first = 0
-    for k in range(len(head.nvec)):
-        action[k] = np.argmax(described[first : first + head.nvec[k]])
-        first += head.nvec[k]
-    if first == 0:
+    if head.choices == 0:
         for j in range(head.dimensions):
             action[j] = described[j]
+    first = 0
+    for k in range(head.choices):
+        action[k] = np.argmax(described[first : first + head.nvec[k]])
+        first += head.nvec[k]
 
 
 @kernel
-def sent(head: Head, action: Floats, j: int) -> float:
+def sent(head: Head, bounds: Floats, action: Floats, j: int) -> float:
     """Entry `j` of an action as an environment takes it."""
     if head.squashed:
-        middle, half = (head.low[j] + head.high[j]) / 2, (head.high[j] - head.low[j]) / 2
-        return middle + half * np.tanh(action[j])
+        return (bounds[0, j] + bounds[1, j]) / 2 + (bounds[1, j] - bounds[0, j]) / 2 * np.tanh(action[j])
     return action[j]
 
 
 @kernel
-def sent_as_one(head: Head, action: Floats) -> float:
+def sent_as_one(head: Head, bounds: Floats, action: Floats) -> float:
     """An action as compiled environments take it, one number: of several choices, that of their combination."""
-    if len(head.nvec) == 0:
-        return sent(head, action, 0)
-    number = 0.0
-    for k in range(len(head.nvec)):
+    if head.choices == 0:
+        return sent(head, bounds, action, 0)
+    number = action[0]
+    for k in range(1, head.choices):
         number = number * head.nvec[k] + action[k]
     return number
 
@@ -148,11 +158,13 @@ def sent_as_one(head: Head, action: Floats) -> float:
 @kernel
 def log_prob(head: Head, described: Floats, action: Floats) -> float:
     """Of an action; if squashed, the log-density of the tanh, in (-1, 1), whatever the bounds."""
+    if head.choices == 1:
+        return described[int(action[0])]
     total, first = 0.0, 0
-    for k in range(len(head.nvec)):
+    for k in range(head.choices):
         total += described[first + int(action[k])]
         first += head.nvec[k]
-    if first == 0:
+    if head.choices == 0:
         for j in range(head.dimensions):
             total += gaussian_log_prob_kernel(described[j], described[head.dimensions + j], action[j])[0]
             if head.squashed:
@@ -165,8 +177,8 @@ def entropy(head: Head, described: Floats, chances: Floats, played: float) -> fl
     """In nats, by the convention of the head; `played` is log_prob of the action played."""
     if head.entropy_sampled:
         return -played
-    if len(head.nvec) > 0:
-        return _choice_entropy(described, chances)
+    if head.choices > 0:
+        return _choice_entropy(described, chances, 0, head.outputs)
     total = 0.0
     for j in range(head.dimensions):
         total += described[head.dimensions + j] + 0.5 + HALF_LOG_TWO_PI
@@ -177,8 +189,8 @@ def entropy(head: Head, described: Floats, chances: Floats, played: float) -> fl
 def divergence(head: Head, old: Floats, described: Floats) -> float:
     """KL(old, new); tanh is one-to-one and changes nothing."""
     total, size = 0.0, head.dimensions
-    if len(head.nvec) > 0:
-        for j in range(head.described):
+    if head.choices > 0:
+        for j in range(head.outputs):
             total += categorical_kl_term_kernel(old[j], described[j])
         return total
     for j in range(size):
@@ -206,38 +218,38 @@ def pull(
     """
     if head.entropy_sampled:
         by_log_prob, by_entropy = by_log_prob - by_entropy, 0.0
-    first = 0
-    for k in range(len(head.nvec)):
-        choice = slice(first, first + head.nvec[k])
-        _pull_choice(described[choice], chances[choice], int(action[k]), old[choice], by_log_prob, by_entropy, by_kl,
-                     grad_outputs[choice])  # fmt: skip
-        first += head.nvec[k]
-    if first == 0:
+    if head.choices == 0:
         _pull_real(head, outputs, described, action, old, by_log_prob, by_entropy, by_kl, grad_outputs, grad_log_std)
+    first = 0
+    for k in range(head.choices):
+        end = first + head.nvec[k]
+        _pull_choice(described, chances, first, end, int(action[k]), old, by_log_prob, by_entropy, by_kl, grad_outputs)
+        first = end
 
 
 @kernel
-def _choice_entropy(log_chances: Floats, chances: Floats) -> float:
+def _choice_entropy(log_chances: Floats, chances: Floats, first: int, end: int) -> float:
     total = 0.0
-    for j in range(len(chances)):
+    for j in range(first, end):
         total -= chances[j] * log_chances[j]
     return total
 
 
 @kernel
 def _pull_choice(
-    log_chances: Floats, chances: Floats, chosen: int, old: Floats, by_log_prob: float, by_entropy: float,
-    by_kl: float, grad_logits: Floats,
+    log_chances: Floats, chances: Floats, first: int, end: int, chosen: int, old: Floats, by_log_prob: float,
+    by_entropy: float, by_kl: float, grad_logits: Floats,
 ) -> None:  # fmt: skip
-    for j in range(len(chances)):
+    """From logit `first` on, those of one choice: by their place, since to cut arrays costs more than to compute."""
+    for j in range(first, end):
         grad_logits[j] = -by_log_prob * chances[j]
-    grad_logits[chosen] += by_log_prob
+    grad_logits[first + chosen] += by_log_prob
     if by_entropy != 0:
-        whole = _choice_entropy(log_chances, chances)
-        for j in range(len(chances)):
+        whole = _choice_entropy(log_chances, chances, first, end)
+        for j in range(first, end):
             grad_logits[j] -= by_entropy * chances[j] * (log_chances[j] + whole)
     if by_kl != 0:
-        for j in range(len(chances)):
+        for j in range(first, end):
             grad_logits[j] += by_kl * (chances[j] - np.exp(old[j]))
 
 

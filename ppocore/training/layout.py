@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ppocore._arrays import Array, Ints
+from ppocore._arrays import Array, Floats, Ints
 from ppocore._kernels import kernel
 from ppocore.environments import Spec
 from ppocore.networks import mlp_size, orthogonal_mlp
 from ppocore.training.config import Config
-from ppocore.training.heads import Head, head_of
+from ppocore.training.heads import Head, bounds_of, head_of
 
 
 class Layout(NamedTuple):
@@ -31,6 +31,8 @@ class Layout(NamedTuple):
     value_output: int
     """Which output of the value network is the value."""
     head: Head
+    bounds: Floats
+    """(2, dimensions) of real actions."""
     relu: bool
     shared: bool
 
@@ -50,6 +52,7 @@ def layout_of(config: Config, spec: Spec) -> Layout:
         end=begin + (0 if config.shared_trunk else mlp_size(value.tolist())),
         value_output=head.outputs if config.shared_trunk else 0,
         head=head,
+        bounds=bounds_of(spec),
         relu=config.activation == "relu",
         shared=config.shared_trunk,
     )

@@ -33,32 +33,36 @@ def evaluate(trainer: Trainer, *, num_episodes: int, seed: int, greedy: bool) ->
     for episode in range(count):
         begin(arena, rng.random((1, DRAWS)))
         entries = trainer.layout.head.dimensions
-        returns[episode] = _play(trainer.learner.params, trainer.layout, arena, rng.random((longest, entries + 1)),
-                                 rng.standard_normal((longest, entries)), greedy, trainer.learner.rooms[0])  # fmt: skip
+        uniforms, normals = rng.random((longest, entries + 1)), rng.standard_normal((longest, entries))
+        numbers = uniforms[:, :-1].copy() if trainer.layout.head.choices else normals
+        returns[episode] = _play(trainer.learner.params, trainer.layout, arena, numbers, uniforms[:, -1].copy(), greedy,
+                                 trainer.learner.rooms[0])  # fmt: skip
     return returns
 
 
 @kernel
 def _play(
-    params: Array, layout: Layout, arena: Arena, uniforms: Floats, normals: Floats, greedy: bool, work: Array
+    params: Array, layout: Layout, arena: Arena, numbers: Floats, uniforms: Floats, greedy: bool, work: Array
 ) -> float:
     """One episode, or as many steps as there are random numbers."""
     head, size = layout.head, layout.policy_sizes[0]
     log_std = params[layout.log_std : layout.value].astype(np.float64)
     seen, row = np.empty((1, size), dtype=params.dtype), np.empty(head.outputs)
     described, chances, action = np.empty(head.described), np.empty(head.outputs), np.empty(head.dimensions)
+    legal = np.ones(head.outputs, dtype=np.bool_)
     room, score = np.empty(max(size, 8)), 0.0
     for t in range(len(uniforms)):
         look(arena, arena.states[0], room, seen[0])
         found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, seen, work)
         for j in range(head.outputs):
             row[j] = found[0, j]
-        describe(head, row, log_std, described, chances)
+        describe(head, row, log_std, legal, described, chances)
         if greedy:
             best(head, described, action)
         else:
-            draw(head, described, chances, uniforms[t, :-1], normals[t], action)
-        reward, over = step(arena.kind, arena.tables, arena.states[0], sent_as_one(head, action), uniforms[t, -1])
+            draw(head, described, chances, numbers[t], action)
+        sent = sent_as_one(head, layout.bounds, action)
+        reward, over = step(arena.kind, arena.tables, arena.states[0], sent, uniforms[t])
         score += reward
         if over:
             break

@@ -185,12 +185,13 @@ def _policy_pulls(
     """What the policy's loss pulls its outputs and log_std by, and the sums to report."""
     head, outputs, count = layout.head, layout.head.outputs, len(lesson.rows)
     row, pulled, chances = np.empty(outputs), np.empty(outputs), np.empty(outputs)
-    described, spreads = np.empty(head.described), np.zeros(len(grad_log_std))
+    described, legal = np.empty(head.described), np.ones(outputs, dtype=np.bool_)
+    spreads = np.zeros(len(grad_log_std))
     for i in range(len(rows)):
         k = rows[i]
         for j in range(outputs):
             row[j] = found[i, j]
-        describe(head, row, lesson.log_std, described, chances)
+        describe(head, row, lesson.log_std, legal, described, chances)
         old, action = batch.described[k], batch.actions[k]
         taken = log_prob(head, described, action)
         d = taken - batch.log_probs[k]

@@ -56,7 +56,7 @@ def values_of(trainer: Trainer, rows: np.ndarray) -> np.ndarray:
 def sent(trainer: Trainer, env: str, action: np.ndarray) -> float:
     """A squashed action stretched; a pair by its place in a table of 2 x 3; else the number itself."""
     if env in HEADS:
-        return heads.sent(trainer.layout.head, action, 0)
+        return heads.sent(trainer.layout.head, trainer.layout.bounds, action, 0)
     return 3 * action[0] + action[1] if env == "Pairs-v0" else action[0]
 
 

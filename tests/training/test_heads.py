@@ -21,7 +21,7 @@ from ppocore import (
 )
 from ppocore.environments import Spec
 from ppocore.training import Config, heads
-from ppocore.training.heads import Head, head_of
+from ppocore.training.heads import Head, bounds_of, head_of
 from tests.closeness import assert_within
 
 UNITS = 64
@@ -39,14 +39,14 @@ def choices(*nvec: int) -> Head:
     return head_of(Config("CartPole-v1"), Spec("choices", 0, 4, 0, 0, nvec=nvec))
 
 
-def real(size: int, bounds: Any = (-2.0, 2.0), **settings: Any) -> Head:
-    return head_of(Config("Pendulum-v1", **settings), Spec("real", 0, 4, 0, 0, bounds, action_dimensions=size))
+def real(size: int, **settings: Any) -> Head:
+    return head_of(Config("Pendulum-v1", **settings), Spec("real", 0, 4, 0, 0, action_dimensions=size))
 
 
 def described(head: Head, outputs: Any, log_std: Any = NOTHING) -> tuple[np.ndarray, np.ndarray]:
     """A policy and its chances."""
     found, chances = np.zeros(head.described), np.zeros(head.outputs)
-    heads.describe(head, np.asarray(outputs), np.asarray(log_std), found, chances)
+    heads.describe(head, np.asarray(outputs), np.asarray(log_std), np.ones(head.outputs, dtype=bool), found, chances)
     return found, chances
 
 
@@ -194,7 +194,7 @@ def test_actions_are_drawn_with_their_chances() -> None:
     policy, chances = described(head, logits)
     counts = np.zeros(3)
     for uniform in (np.arange(10_000) + 0.5) / 10_000:
-        found = heads.draw(head, policy, chances, np.array([uniform]), NOTHING, action)
+        found = heads.draw(head, policy, chances, np.array([uniform]), action)
         counts[int(action[0])] += 1
         assert found == policy[int(action[0])]
 
@@ -209,7 +209,7 @@ def test_every_choice_is_drawn_by_a_number_of_its_own() -> None:
     counts, grid = np.zeros((2, 3)), (np.arange(100) + 0.5) / 100
     for first in grid:
         for second in grid:
-            found = heads.draw(head, policy, chances, np.array([first, second]), NOTHING, action)
+            found = heads.draw(head, policy, chances, np.array([first, second]), action)
             counts[int(action[0]), int(action[1])] += 1
             near(found, policy[int(action[0])] + policy[2 + int(action[1])])
 
@@ -221,7 +221,7 @@ def test_real_actions_are_means_plus_spread_times_normals(head: str) -> None:
     mean, log_std, normals, action = np.array([1.0, -2.0]), np.log([0.5, 4.0]), np.array([2.0, -0.5]), np.zeros(2)
     policy, chances = described(real(2, head=head), mean, log_std)
 
-    found = heads.draw(real(2, head=head), policy, chances, NOTHING, normals, action)
+    found = heads.draw(real(2, head=head), policy, chances, normals, action)
 
     near(action, [2.0, -4.0])
     expected = (gaussian_log_prob([mean], [log_std], [action]) if head == "gaussian"
@@ -240,14 +240,16 @@ def test_the_best_action() -> None:
 
 def test_what_an_environment_is_sent() -> None:
     """Real actions as they are, or from bound to bound; of several choices the number of the combination."""
-    action, bounds = np.array([np.arctanh(0.5), 50.0, -50.0]), ((-2.0, 0.0, -3.0), (4.0, 10.0, 5.0))
-    squashed = real(3, bounds, head="tanh_gaussian")
+    action, squashed = np.array([np.arctanh(0.5), 50.0, -50.0]), real(3, head="tanh_gaussian")
+    lows, highs = (-2.0, 0.0, -3.0), (4.0, 10.0, 5.0)
+    bounds = bounds_of(Spec("real", 0, 4, 0, 0, (lows, highs), action_dimensions=3))
 
-    near([heads.sent(squashed, action, j) for j in range(3)], [2.5, 10.0, -3.0])
-    assert [heads.sent(real(3, bounds), action, j) for j in range(3)] == action.tolist()
-    assert heads.sent_as_one(squashed, action) == heads.sent(squashed, action, 0)
-    assert heads.sent_as_one(choices(6), np.array([4.0])) == 4.0
-    pairs = [heads.sent_as_one(choices(2, 3), np.array([a, b], dtype=float)) for a in range(2) for b in range(3)]
+    near([heads.sent(squashed, bounds, action, j) for j in range(3)], [2.5, 10.0, -3.0])
+    assert [heads.sent(real(3), bounds, action, j) for j in range(3)] == action.tolist()
+    assert heads.sent_as_one(squashed, bounds, action) == heads.sent(squashed, bounds, action, 0)
+    assert heads.sent_as_one(choices(6), bounds, np.array([4.0])) == 4.0
+    pairs = [heads.sent_as_one(choices(2, 3), bounds, np.array([a, b], dtype=float))
+             for a in range(2) for b in range(3)]
     assert pairs == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
