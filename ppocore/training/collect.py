@@ -14,7 +14,7 @@ from ppocore._arrays import Array, Bools, Floats, Ints
 from ppocore._kernels import kernel
 from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, reset, step
 from ppocore.networks import BLOCK, forward_block
-from ppocore.training.heads import describe, draw
+from ppocore.training.heads import describe, draw, sent_as_one
 from ppocore.training.layout import Layout, policy_network, value_network
 from ppocore.training.team import Place, Team
 
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
     actions: Floats
     """(T, N, dimensions)."""
     described: Floats
-    """(T, N, O): log-chances or means of the policy that played."""
+    """(T, N, numbers): the policy that played, as `heads` describes it."""
     log_probs: Floats
     rewards: Floats
     values: Floats
@@ -62,22 +62,19 @@ class Batch(NamedTuple):
 class Draws(NamedTuple):
     """The random numbers of a batch, drawn beforehand."""
 
-    uniforms: Floats
-    """(T, N): for discrete actions."""
-    normals: Floats
-    """(T, N, dimensions): for real ones."""
+    actions: Floats
+    """(T, N, dimensions): uniform numbers for choices, normal ones for real actions."""
     world: Floats
     """(T, N, 1 + DRAWS): for the environments."""
 
 
 def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
     """Room for a batch."""
-    outputs = layout.outputs
     flat = (steps, envs)
     return Batch(
         observations=np.zeros((*flat, int(layout.policy_sizes[0])), dtype=number),
-        actions=np.zeros((*flat, outputs if layout.continuous else 1)),
-        described=np.zeros((*flat, outputs)),
+        actions=np.zeros((*flat, layout.head.dimensions)),
+        described=np.zeros((*flat, layout.head.described)),
         log_probs=np.zeros(flat),
         rewards=np.zeros(flat),
         values=np.zeros(flat),
@@ -89,14 +86,13 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
 
 
 def draws_for(steps: int, envs: int, layout: Layout, hold: int, rng: np.random.Generator) -> Draws:
-    """The random numbers of one batch; the normal ones are drawn anew after every `hold` steps."""
-    dimensions = layout.outputs
-    uniforms, normals = np.zeros((steps, envs)), np.zeros((steps, envs, dimensions))
-    if layout.continuous:
-        normals = np.repeat(rng.standard_normal((-(-steps // hold), envs, dimensions)), hold, axis=0)[:steps]
+    """The random numbers of one batch; those of real actions are drawn anew after every `hold` steps."""
+    shape = (envs, layout.head.dimensions)
+    if layout.head.choices:
+        actions = rng.random((steps, *shape))
     else:
-        uniforms = rng.random((steps, envs))
-    return Draws(uniforms, normals, rng.random((steps, envs, 1 + DRAWS)))
+        actions = np.repeat(rng.standard_normal((-(-steps // hold), *shape)), hold, axis=0)[:steps]
+    return Draws(actions, rng.random((steps, envs, 1 + DRAWS)))
 
 
 @kernel
@@ -151,9 +147,9 @@ def _play(
     """All steps of the environments from `first` to `end`; where they stand afterwards goes to `last`."""
     policy = policy_network(layout, params)
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    size, outputs = batch.observations.shape[2], layout.outputs
+    head, size, outputs = layout.head, batch.observations.shape[2], layout.head.outputs
     legal = np.ones(outputs, dtype=np.bool_)
-    row, seen = np.empty(outputs), np.empty(max(size, 8))
+    row, chances, seen = np.empty(outputs), np.empty(outputs), np.empty(max(size, 8))
     for t in range(len(batch.rewards)):
         for n in range(first, end):
             look(arena, arena.states[n], seen, batch.observations[t, n])
@@ -161,9 +157,9 @@ def _play(
         for n in range(first, end):
             for j in range(outputs):
                 row[j] = found[n - first, j]
-            describe(layout.continuous, row, legal, batch.described[t, n])
-            batch.log_probs[t, n] = draw(layout.continuous, batch.described[t, n], log_std, draws.uniforms[t, n],
-                                         draws.normals[t, n], batch.actions[t, n])  # fmt: skip
+            describe(head, row, log_std, legal, batch.described[t, n], chances)
+            batch.log_probs[t, n] = draw(head, batch.described[t, n], chances, draws.actions[t, n],
+                                         batch.actions[t, n])  # fmt: skip
         for n in range(first, end):
             _advance(params, layout, arena, n, draws.world[t, n], batch, t, seen, last, room)
     for n in range(first, end):
@@ -177,7 +173,11 @@ def _advance(
 ) -> None:  # fmt: skip
     """One step of one environment; where an episode ends, the value of its final state and a new beginning."""
     state = arena.states[n]
-    reward, over = step(arena.kind, arena.tables, state, batch.actions[t, n, 0], draws[0])
+    action = batch.actions[t, n, 0]
+    if layout.head.squashed or layout.head.choices > 1:
+        # Where it must, since a row of an array costs more to cut out than most environments' steps.
+        action = sent_as_one(layout.head, layout.bounds, batch.actions[t, n])
+    reward, over = step(arena.kind, arena.tables, state, action, draws[0])
     arena.elapsed[n] += 1
     arena.scores[n] += reward
     cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit

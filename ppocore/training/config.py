@@ -6,8 +6,10 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ppocore._arrays import Doorman
-from ppocore.environments import spec_of
+from ppocore.environments import Spec, spec_of
 from ppocore.training import presets
 from ppocore.training.normalisation import std_eps_of
 
@@ -32,6 +34,9 @@ OPTIONS = {
     "normalize_over": ("minibatch", "batch"),
     "advantage_std": ("ddof0", "ddof1"),
     "activation": ("tanh", "relu"),
+    "head": ("auto", "gaussian", "tanh_gaussian"),
+    "log_std_from": ("parameter", "state"),
+    "entropy_estimate": ("closed_form", "log_prob"),
     "initialization": ("orthogonal", "uniform", "lecun_uniform"),
     "dtype": ("float32", "float64"),
 }
@@ -105,14 +110,21 @@ class Config:
     hidden_gain: float = _says("of orthogonal hidden layers", 2.0**0.5)
     policy_gain: float = _says("of the policy's last orthogonal layer", 0.01)
     value_gain: float = _says("of the values' last orthogonal layer", 1.0)
+    head: str = _says("of real actions: gaussian (auto too; the environment clips), tanh_gaussian (within its bounds)",
+                      "auto")
     log_std: float = _says("where the log standard deviation of real actions starts", 0.0)
+    log_std_from: str = _says("parameter (one for all states) or state (an output of the network)", "parameter")
+    log_std_min: float = _says("an output is clipped to no less, without gradient beyond", -20.0)
+    log_std_max: float = _says("an output is clipped to no more, without gradient beyond", 2.0)
+    entropy_estimate: str = _says("closed_form (of the Gaussian underneath for tanh_gaussian), or log_prob: minus that"
+                                  " of the action played, single sample", "closed_form")
     noise_hold: int = _says("steps that a draw of the noise of real actions is kept", 1)
     dtype: str = _says("of parameters: float32 or float64", "float32")
     seed: int = _says("of everything random", 0)
 
     def __post_init__(self) -> None:
         door = Doorman("train")
-        spec_of(self.env)
+        spec = spec_of(self.env)
         for name, options in OPTIONS.items():
             door.option(name, getattr(self, name), options)
         std_eps_of(self.std_eps)
@@ -126,6 +138,7 @@ class Config:
             ("value_gain", "[0, inf)"),
             ("vf_coef", "[0, inf)"), ("value_clip_eps", "[0, inf)"), ("ent_coef", "(-inf, inf)"),
             ("max_grad_norm", "[0, inf)"), ("grad_norm_eps", "[0, inf)"), ("log_std", "[-20, 5]"),
+            ("log_std_min", "[-20, 5]"), ("log_std_max", "[-20, 5]"),
         ):
             door.number(name, getattr(self, name), interval)
         object.__setattr__(self, "hidden", tuple(
@@ -137,7 +150,19 @@ class Config:
             raise door.refusal("shared_trunk", "is True", "hidden must have at least one layer to share")
         if self.shared_trunk and self.grad_norm_over == "networks":
             raise door.refusal("grad_norm_over", "is 'networks'", "with a shared trunk there is one: it must be all")
+        self._require_fitting_head(door, spec)
         self._require_whole_minibatches(door)
+
+    def _require_fitting_head(self, door: Doorman, spec: Spec) -> None:
+        if self.head != "auto" and not spec.continuous:
+            raise door.refusal("head", f"is {self.head!r}", f"actions of {spec.id} are choices: it must be 'auto'")
+        bounds = np.hstack([np.ravel(bound) for bound in spec.action_bounds])
+        if self.head == "tanh_gaussian" and not np.isfinite(bounds).all():
+            raise door.refusal("head", "is 'tanh_gaussian'", f"actions of {spec.id} have no bounds: it must be"
+                               " 'gaussian'")  # fmt: skip
+        if self.log_std_from == "state" and not self.log_std_min <= self.log_std <= self.log_std_max:
+            raise door.refusal("log_std", f"is {self.log_std}", "log_std of a state must start within"
+                               f" {self.log_std_min} and {self.log_std_max}, log_std_min and log_std_max")  # fmt: skip
 
     def _require_whole_minibatches(self, door: Doorman) -> None:
         if self.algo == "on-policy" and (self.num_epochs, self.num_minibatches) != (1, 1):

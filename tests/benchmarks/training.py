@@ -168,9 +168,9 @@ def greedy(trainer: Trainer) -> Any:
     """The likeliest action of every state, as a policy table."""
     layout, sizes = trainer.layout, trainer.layout.policy_sizes.tolist()
     states = sizes[0]
-    logits = mlp(trainer.learner.params[: layout.log_std], np.eye(states), np.zeros((states, layout.outputs)),
+    logits = mlp(trainer.learner.params[: layout.log_std], np.eye(states), np.zeros((states, layout.head.outputs)),
                  sizes=sizes, activation=trainer.config.activation).outputs
-    return np.eye(layout.outputs)[logits.argmax(axis=1)]
+    return np.eye(layout.head.outputs)[logits.argmax(axis=1)]
 
 
 def goals(seeds: int, shrink: int) -> Iterator[str]:

@@ -47,7 +47,7 @@ def parts_of(policy: Any, layout: Any) -> list[tuple[Any, slice, tuple[int, ...]
     extractor = policy.mlp_extractor
     linear = [*(layer for layer in extractor.policy_net if hasattr(layer, "weight")), policy.action_net]
     tensors = [tensor for layer in linear for tensor in (layer.weight, layer.bias)]
-    tensors += [policy.log_std] if layout.continuous else []
+    tensors += [policy.log_std] if not layout.head.choices else []
     linear = [*(layer for layer in extractor.value_net if hasattr(layer, "weight")), policy.value_net]
     tensors += [tensor for layer in linear for tensor in (layer.weight, layer.bias)]
     found, place = [], 0

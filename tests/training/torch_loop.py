@@ -126,7 +126,7 @@ def _loss(
 
 
 def _log_prob(layout: Any, outputs: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
-    if layout.continuous:
+    if not layout.head.choices:
         drawn = torch.distributions.Normal(outputs, log_std.exp().expand_as(outputs))
         return drawn.log_prob(actions).sum(1), drawn.entropy().sum(1)
     drawn = torch.distributions.Categorical(logits=outputs)
