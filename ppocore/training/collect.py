@@ -13,6 +13,7 @@ from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, re
 from ppocore.networks import BLOCK, forward_block
 from ppocore.training.heads import describe, draw
 from ppocore.training.layout import Layout
+from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_row
 
 
 class Arena(NamedTuple):
@@ -113,7 +114,9 @@ def look(arena: Arena, state: Floats, seen: Floats, row: Array) -> None:
 
 
 @kernel
-def collect(params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, work: Array) -> None:
+def collect(
+    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, work: Array
+) -> None:
     """Play T steps in all N environments, and value every state met."""
     steps, envs = batch.rewards.shape
     policy, values = params[: layout.log_std], params[layout.value :]
@@ -121,32 +124,70 @@ def collect(params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Ba
     size, outputs = batch.observations.shape[2], batch.described.shape[2]
     legal = np.ones(outputs, dtype=np.bool_)
     row, seen, last = np.empty(outputs), np.empty(max(size, 8)), np.empty((envs, size), dtype=params.dtype)
+    upcoming = np.empty((envs if scaling.observations else 0, size), dtype=params.dtype)
+    ended, everywhere = np.empty(envs, dtype=np.bool_), np.ones(envs, dtype=np.bool_)
     for t in range(steps):
         for n in range(envs):
             look(arena, arena.states[n], seen, batch.observations[t, n])
-        for first in range(0, envs, BLOCK):
-            block = batch.observations[t, first : first + BLOCK]
-            found = forward_block(policy, layout.policy_sizes, layout.relu, block, work)
-            for i in range(len(block)):
-                n = first + i
-                for j in range(outputs):
-                    row[j] = found[i, j]
-                describe(layout.continuous, row, legal, batch.described[t, n])
-                batch.log_probs[t, n] = draw(layout.continuous, batch.described[t, n], log_std, draws.uniforms[t, n],
-                                             draws.normals[t, n], batch.actions[t, n])  # fmt: skip
+            scale_row(scaling, batch.observations[t, n])
+        choose(policy, layout, log_std, batch.observations[t], draws.uniforms[t], draws.normals[t], batch.described[t],
+               batch.log_probs[t], batch.actions[t], legal, row, work)  # fmt: skip
         for n in range(envs):
-            _advance(arena, n, draws.world[t, n], values, layout, batch, t, seen, last, work)
+            _advance(arena, n, draws.world[t, n], batch, t, seen, last)
+        if scaling.observations:
+            count_states(arena, scaling, seen, upcoming)
+        _value_final(values, layout, scaling, batch, t, last, work)
+        if scaling.rewards:
+            for n in range(envs):
+                ended[n] = batch.terminated[t, n] or batch.truncated[t, n]
+            scale_rewards(scaling, batch.rewards[t], ended, everywhere)
     for n in range(envs):
         look(arena, arena.states[n], seen, last[n])
-    _value_all(values, layout, batch, last, work)
+        scale_row(scaling, last[n])
+    value_all(values, layout, batch, last, work)
 
 
 @kernel
-def _advance(
-    arena: Arena, n: int, draws: Floats, values: Array, layout: Layout, batch: Batch, t: int, seen: Floats, last: Array,
-    work: Array,
+def choose(
+    policy: Array, layout: Layout, log_std: Floats, observations: Array, uniforms: Floats, normals: Floats,
+    described: Floats, log_probs: Floats, actions: Floats, legal: Bools, row: Floats, work: Array,
 ) -> None:  # fmt: skip
-    """One step of one environment; where an episode ends, the value of its final state and a new beginning."""
+    """Draw an action for each of N observations; `legal` and `row` are room for one."""
+    for first in range(0, len(observations), BLOCK):
+        block = observations[first : first + BLOCK]
+        found = forward_block(policy, layout.policy_sizes, layout.relu, block, work)
+        for i in range(len(block)):
+            n = first + i
+            for j in range(len(row)):
+                row[j] = found[i, j]
+            describe(layout.continuous, row, legal, described[n])
+            log_probs[n] = draw(layout.continuous, described[n], log_std, uniforms[n], normals[n], actions[n])
+
+
+@kernel
+def count_states(arena: Arena, scaling: Scaling, seen: Floats, room: Array) -> None:
+    """Take what is seen of all environments into the statistics; `seen` and `room` (N, D) are room for it."""
+    for n in range(len(room)):
+        look(arena, arena.states[n], seen, room[n])
+    count_rows(scaling, room, np.ones(len(room), dtype=np.bool_))
+
+
+@kernel
+def _value_final(
+    values: Array, layout: Layout, scaling: Scaling, batch: Batch, t: int, last: Array, work: Array
+) -> None:
+    """The values of the final states of step t, which `last` holds: only of episodes that were truncated."""
+    for n in range(len(last)):
+        batch.next_values[t, n] = 0.0
+        if batch.truncated[t, n] and not batch.terminated[t, n]:
+            scale_row(scaling, last[n])
+            found = forward_block(values, layout.value_sizes, layout.relu, last[n : n + 1], work)
+            batch.next_values[t, n] = found[0, 0]
+
+
+@kernel
+def _advance(arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array) -> None:
+    """One step of one environment; where an episode ends, its final state into `last` and a new beginning."""
     state = arena.states[n]
     reward, over = step(arena.kind, arena.tables, state, batch.actions[t, n, 0], draws[0])
     arena.elapsed[n] += 1
@@ -154,10 +195,8 @@ def _advance(
     cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit
     batch.rewards[t, n], batch.terminated[t, n], batch.truncated[t, n] = reward, over, cut
     batch.finished[t, n] = np.nan
-    batch.next_values[t, n] = 0.0
     if cut and not over:
         look(arena, state, seen, last[n])
-        batch.next_values[t, n] = forward_block(values, layout.value_sizes, layout.relu, last[n : n + 1], work)[0, 0]
     if cut or over:
         batch.finished[t, n] = arena.scores[n]
         reset(arena.kind, arena.tables, state, draws[1:])
@@ -166,13 +205,14 @@ def _advance(
 
 
 @kernel
-def _value_all(values: Array, layout: Layout, batch: Batch, last: Array, work: Array) -> None:
+def value_all(values: Array, layout: Layout, batch: Batch, last: Array, work: Array) -> None:
+    """Value every state of the batch, and `last`, which follow it; next values of final states must be there."""
     steps, envs = batch.rewards.shape
     rows = batch.observations.reshape(steps * envs, batch.observations.shape[2])
     flat = batch.values.reshape(steps * envs)
-    _value_rows(values, layout, rows, flat, work)
+    value_rows(values, layout, rows, flat, work)
     beyond = np.empty(envs)
-    _value_rows(values, layout, last, beyond, work)
+    value_rows(values, layout, last, beyond, work)
     for t in range(steps):
         for n in range(envs):
             if not (batch.terminated[t, n] or batch.truncated[t, n]):
@@ -180,7 +220,8 @@ def _value_all(values: Array, layout: Layout, batch: Batch, last: Array, work: A
 
 
 @kernel
-def _value_rows(values: Array, layout: Layout, rows: Array, found: Floats, work: Array) -> None:
+def value_rows(values: Array, layout: Layout, rows: Array, found: Floats, work: Array) -> None:
+    """Values of any number of rows."""
     for first in range(0, len(rows), BLOCK):
         block = rows[first : first + BLOCK]
         outputs = forward_block(values, layout.value_sizes, layout.relu, block, work)

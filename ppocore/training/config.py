@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ppocore._arrays import Doorman
-from ppocore.environments import spec_of
 
 ALGOS = ("clip", "kl", "surrogate", "on-policy")
 
@@ -26,7 +25,7 @@ class Config:
     1024
     """
 
-    env: str = _says("Gymnasium id of a compiled environment", "CartPole-v1")
+    env: str = _says("Gymnasium id: compiled, or made with Gymnasium", "CartPole-v1")
     algo: str = _says("clip (S14), kl (S13), surrogate (S9, unclipped: to see it fail) or on-policy (S1)", "clip")
     total_steps: int = _says("environment steps in all, rounded up to whole batches", 100_000)
     num_envs: int = _says("environments side by side", 8)
@@ -50,6 +49,11 @@ class Config:
     grad_norm_eps: float = _says("added to the norm: 0, or 1e-6 as PyTorch", 0.0)
     normalize_advantages: bool = _says("per minibatch", True)
     advantage_std: str = _says("ddof0 or ddof1", "ddof0")
+    normalize_observations: bool = _says("by running mean and variance", False)
+    normalize_rewards: bool = _says("by the running deviation of their discounted sum", False)
+    observation_clip: float = _says("largest normalised observation", 10.0)
+    reward_clip: float = _says("largest normalised reward", 10.0)
+    normalize_eps: float = _says("added to the running variances, inside the root", 1e-8)
     hidden: tuple[int, ...] = _says("sizes of the hidden layers, of policy and values each; none is a table", (64, 64))
     activation: str = _says("tanh or relu", "tanh")
     log_std: float = _says("where the log standard deviation of real actions starts", 0.0)
@@ -58,7 +62,8 @@ class Config:
 
     def __post_init__(self) -> None:
         door = Doorman("train")
-        spec_of(self.env)
+        if not isinstance(self.env, str) or not self.env:
+            raise door.refusal("env", f"is {self.env!r}", "it must be the id of an environment")
         for name, options in (
             ("algo", ALGOS), ("value_loss_scale", ("one", "half")), ("advantage_std", ("ddof0", "ddof1")),
             ("activation", ("tanh", "relu")), ("dtype", ("float32", "float64")),
@@ -71,6 +76,7 @@ class Config:
             ("learning_rate", "(0, inf)"), ("adam_eps", "(0, inf)"), ("gamma", "[0, 1]"), ("gae_lambda", "[0, 1]"),
             ("clip_eps", "[0, 1]"), ("kl_coef", "[0, inf)"), ("target_kl", "[0, inf)"), ("stop_kl", "[0, inf)"),
             ("vf_coef", "[0, inf)"), ("value_clip_eps", "[0, inf)"), ("ent_coef", "(-inf, inf)"),
+            ("observation_clip", "(0, inf)"), ("reward_clip", "(0, inf)"), ("normalize_eps", "(0, inf)"),
             ("max_grad_norm", "[0, inf)"), ("grad_norm_eps", "[0, inf)"), ("log_std", "[-20, 5]"),
         ):
             door.number(name, getattr(self, name), interval)

@@ -29,7 +29,7 @@ class Layout(NamedTuple):
 
 def layout_of(config: Config, spec: Spec) -> Layout:
     """The layers of a configuration in an environment."""
-    outputs = 1 if spec.continuous else spec.num_actions
+    outputs = spec.dimensions if spec.continuous else spec.num_actions
     policy = np.array([spec.observation_size, *config.hidden, outputs])
     value = np.array([spec.observation_size, *config.hidden, 1])
     log_std = mlp_size(policy.tolist())

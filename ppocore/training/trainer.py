@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +12,20 @@ from threadpoolctl import threadpool_limits
 from ppocore._arrays import Floats
 from ppocore.advantages import gae
 from ppocore.diagnostics import explained_variance
-from ppocore.environments import spec_of
+from ppocore.environments import SPECS, Spec, is_compiled, spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
 from ppocore.networks import workspace
 from ppocore.optimizers import adapt_kl_coef
-from ppocore.training.collect import Arena, begin, collect, draws_for, empty_batch, new_arena
+from ppocore.training.collect import Arena, begin, collect, count_states, draws_for, empty_batch, new_arena
 from ppocore.training.config import Config
+from ppocore.training.errors import BadRun
 from ppocore.training.layout import first_parameters, layout_of
+from ppocore.training.scaling import Scaling, new_scaling
+from ppocore.training.stage import Stage
 from ppocore.training.update import REPORT, Learner, Rule, update
+
+MakeEnvs = Callable[[int], Any]
+"""From a number to a Gymnasium vector environment of so many."""
 
 
 class Progress(NamedTuple):
@@ -50,9 +56,13 @@ class Progress(NamedTuple):
 class Trainer:
     """A training run that can be looked at between updates, saved and taken up again."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        spec = spec_of(config.env)
+    def __init__(self, config: Config, *, make_envs: MakeEnvs | None = None) -> None:
+        self.config, self.make_envs = config, make_envs
+        self.stage = stage_for(config, make_envs, config.num_envs)
+        """Environments from outside; None where they are compiled."""
+        spec = spec_of(config.env) if self.stage is None else self.stage.outside.spec
+        if config.normalize_observations and spec.tabular:
+            raise BadRun(f"train: normalize_observations is True; observations of {config.env} are numbers of states.")
         self.layout = layout_of(config, spec)
         self.rng = np.random.default_rng(config.seed)
         params = first_parameters(config, self.layout, self.rng)
@@ -61,12 +71,20 @@ class Trainer:
         self.learner = Learner(params, first, second, gradient, workspace(widest, params.dtype),
                                np.zeros(1, dtype=np.int64))  # fmt: skip
         self.arena: Arena = new_arena(spec.kind, spec.tabular, spec.max_episode_steps, tables_of(spec), config.num_envs)
-        begin(self.arena, self.rng.random((config.num_envs, DRAWS)))
+        self.scaling: Scaling = new_scaling(config, spec.observation_size)
+        if self.stage is None:
+            self._begin(spec)
         self._batch = empty_batch(config.num_steps, config.num_envs, self.layout, params.dtype)
         self.updates = 0
         self.kl_coef = config.kl_coef if config.algo == "kl" else 0.0
         self.recent: list[float] = []
         """Scores of the last 100 episodes."""
+
+    def _begin(self, spec: Spec) -> None:
+        begin(self.arena, self.rng.random((self.config.num_envs, DRAWS)))
+        if self.scaling.observations:
+            room = np.zeros((self.config.num_envs, spec.observation_size), dtype=self.learner.params.dtype)
+            count_states(self.arena, self.scaling, np.zeros(max(spec.observation_size, 8)), room)
 
     @property
     def finished(self) -> bool:
@@ -84,7 +102,7 @@ class Trainer:
         """One batch: play, judge, learn."""
         config, batch = self.config, self._batch
         draws = draws_for(config.num_steps, config.num_envs, self.layout, self.rng)
-        collect(self.learner.params, self.layout, self.arena, draws, batch, self.learner.work)
+        scores = self._play(draws)
         judged = gae(batch.rewards, batch.values, batch.next_values, batch.terminated, batch.truncated,
                      gamma=config.gamma, gae_lambda=config.gae_lambda)  # fmt: skip
         orders = np.array([self.rng.permutation(config.batch_size) for _ in range(config.num_epochs)])
@@ -95,11 +113,18 @@ class Trainer:
         if not np.isfinite(self.learner.params).all():
             raise FloatingPointError(f"train: parameters are not finite after update {self.updates + 1}.")
         self.updates += 1
-        return self._progress(report, judged.returns, rate)
+        return self._progress(report, judged.returns, rate, scores)
 
-    def _progress(self, report: Floats, returns: Any, rate: float) -> Progress:
-        scores = self._batch.finished[np.isfinite(self._batch.finished)]
-        self.recent = [*self.recent, *map(float, scores)][-100:]
+    def _play(self, draws: Any) -> list[float]:
+        """Fill the batch; the scores of the episodes that ended."""
+        learner, batch = self.learner, self._batch
+        if self.stage is not None:
+            return self.stage.play(learner.params, self.layout, self.scaling, draws, self.rng, batch, learner.work)
+        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.work)
+        return [float(score) for score in batch.finished[np.isfinite(batch.finished)]]
+
+    def _progress(self, report: Floats, returns: Any, rate: float, scores: list[float]) -> Progress:
+        self.recent = [*self.recent, *scores][-100:]
         found: dict[str, Any] = dict(zip(REPORT, map(float, report), strict=True))
         found["optimizer_steps"] = int(found["optimizer_steps"])
         used = self.kl_coef
@@ -132,3 +157,18 @@ class Trainer:
             normalize=config.normalize_advantages,
             ddof=int(config.advantage_std == "ddof1"),
         )
+
+
+def stage_for(config: Config, make_envs: MakeEnvs | None, num_envs: int) -> Stage | None:
+    """A stage for environments that are not compiled here, or were handed over; None for the others."""
+    if make_envs is None and is_compiled(config.env):
+        return None
+    try:
+        from ppocore.environments import outside
+    except ModuleNotFoundError:
+        raise BadRun(f"train: env is {config.env!r}; it must be one of {', '.join(SPECS)}; for others Gymnasium must be"
+                     " installed: pip install 'ppocore[train]'.") from None  # fmt: skip
+    envs = outside.make(config.env, num_envs) if make_envs is None else make_envs(num_envs)
+    if envs.num_envs != num_envs:
+        raise BadRun(f"train: make_envs gave {envs.num_envs} environments; {num_envs} were asked for.")
+    return Stage(outside.Outside(envs, config.env))

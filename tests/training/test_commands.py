@@ -68,7 +68,7 @@ def test_help_lists_every_setting() -> None:
 
 @pytest.mark.parametrize(("words", "says"), [
     ([], "ENV is missing"),
-    (["Pong-v5"], "id is 'Pong-v5'; it must be one of CartPole-v1"),
+    (["Pong-v5"], "env is 'Pong-v5'; it must be an id that Gymnasium knows; "),
     (["CartPole-v1", "--num-envs", 0], "num_envs is 0; it must be at least 1"),
     (["CartPole-v1", "--num-envs", -3], "num_envs is -3"),
     (["CartPole-v1", "--num-minibatches", 4096], "num_minibatches is 4096; it must be at most the batch of 1024 steps"),
