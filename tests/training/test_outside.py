@@ -1,4 +1,4 @@
-"""Training in environments from outside: what a batch holds under every reset protocol, with poison wherever allowed."""
+"""Training in environments from outside: what a batch holds under every reset protocol, poison where it may stand."""
 
 from __future__ import annotations
 
@@ -83,6 +83,8 @@ def test_batch_and_advantages_are_those_of_the_true_steps(mode: AutoresetMode, p
             told = batch.rewards[t, n], batch.terminated[t, n], batch.truncated[t, n]
             assert told == (row.reward, row.terminated, row.truncated)
             assert_within(advantages[t, n], advantage, units=4096, scale=10.0)
+            # `gae` would not look at it.
+            assert batch.next_values[t, n] == 0 or not row.terminated
 
 
 @pytest.mark.parametrize("poison", [math.nan, 1e300])
@@ -175,14 +177,14 @@ def test_the_command_says_what_is_not_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("env", "says"), [
-    ("CartPoel-v1", "ppocore: train: env is 'CartPoel-v1'; it must be an id that Gymnasium knows; near ones are CartPole"),
-    ("Blackjack-v1", "ppocore: Blackjack-v1: its observation space is Tuple(Discrete(32), Discrete(11), Discrete(2)); it"),
+    ("CartPoel-v1", "train: env is 'CartPoel-v1'; it must be an id that Gymnasium knows; near ones are CartPole"),
+    ("Blackjack-v1", "Blackjack-v1: its observation space is Tuple(Discrete(32), Discrete(11), Discrete(2)); it"),
 ])
 def test_the_command_refuses_in_one_line(env: str, says: str, tmp_path: Path) -> None:
     status, out, err = command("train", env, "--out", tmp_path / "run")
 
     assert status == 2
-    assert err.startswith(says)
+    assert err.startswith(f"ppocore: {says}")
     assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 

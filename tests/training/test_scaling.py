@@ -24,8 +24,8 @@ BOTH = {"normalize_observations": True, "normalize_rewards": True}
 SMALL = Config("Pendulum-v1", total_steps=5 * 3 * 250, num_envs=3, num_steps=250, num_minibatches=1, num_epochs=1,
                hidden=(6,), dtype="float64", seed=4, **BOTH)
 UNITS = 2.0**20
-"""The running form rounds some ten times a step for 750 steps, and dividing by a deviation that starts near 1e-2 makes a
-hundred times more of it: 2^20 units, 1e-10.  One sample counted twice or left out moves the mean by a thousandth."""
+"""The running form rounds some ten times a step for 750 steps, and dividing by a deviation that starts near 1e-2 makes
+a hundred times more of it: 2^20 units, 1e-10.  One sample counted twice or left out moves the mean by a thousandth."""
 
 
 class Moments:
