@@ -1,4 +1,7 @@
-"""One batch of experience: the policy plays, compiled from the first step to the last."""
+"""One batch of experience: the policy plays, compiled from the first step to the last.
+
+Environments are dealt out to `GROUPS` groups, and rows to blocks, whatever the number of threads.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,14 @@ from ppocore._kernels import kernel
 from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, reset, step
 from ppocore.networks import BLOCK, forward_block
 from ppocore.training.heads import describe, draw
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network, value_network
 from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_row
+from ppocore.training.team import Place, Team
+
+GROUPS = 4
+"""At most so many groups of environments play side by side, of `BLOCK` environments at most."""
+FEW = 4
+"""A smaller group would spend its time in calls of matrix products."""
 
 
 class Arena(NamedTuple):
@@ -64,7 +73,7 @@ class Draws(NamedTuple):
 
 def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
     """Room for a batch."""
-    outputs = int(layout.policy_sizes[-1])
+    outputs = layout.outputs
     flat = (steps, envs)
     return Batch(
         observations=np.zeros((*flat, int(layout.policy_sizes[0])), dtype=number),
@@ -82,7 +91,7 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
 
 def draws_for(steps: int, envs: int, layout: Layout, rng: np.random.Generator) -> Draws:
     """The random numbers of one batch."""
-    dimensions = int(layout.policy_sizes[-1])
+    dimensions = layout.outputs
     uniforms, normals = np.zeros((steps, envs)), np.zeros((steps, envs, dimensions))
     if layout.continuous:
         normals = rng.standard_normal((steps, envs, dimensions))
@@ -113,49 +122,72 @@ def look(arena: Arena, state: Floats, seen: Floats, row: Array) -> None:
             row[j] = seen[j]
 
 
-@kernel
 def collect(
-    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, work: Array
+    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, rooms: Array, team: Team
 ) -> None:
-    """Play T steps in all N environments, and value every state met."""
-    steps, envs = batch.rewards.shape
-    policy, values = params[: layout.log_std], params[layout.value :]
+    """Play T steps in all N environments, and value every state met; `rooms` are workspaces, one for each thread."""
+    envs, observed = batch.observations.shape[1:]
+    # Statistics are of all environments at every step: they are one group.
+    size = envs if scaling.observations or scaling.rewards else min(BLOCK, max(FEW, -(-envs // GROUPS)))
+    last = np.empty((envs, observed), dtype=params.dtype)
+    team.run(_collect, params, layout, arena, scaling, draws, batch, size, last, rooms)
+
+
+@kernel
+def _collect(
+    place: Place, params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, size: int,
+    last: Array, rooms: Array,
+) -> None:  # fmt: skip
+    """In every thread: its groups of environments, and they alone."""
+    for first in range(place.rank * size, len(last), place.size * size):
+        end = min(first + size, len(last))
+        _play(params, layout, arena, scaling, draws, batch, first, end, last, rooms[place.rank])
+        value_all(params, layout, batch, first, end, last, rooms[place.rank])
+
+
+@kernel
+def _play(
+    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, first: int, end: int,
+    last: Array, room: Array,
+) -> None:  # fmt: skip
+    """All steps of the environments from `first` to `end`; where they stand afterwards goes to `last`."""
+    policy = policy_network(layout, params)
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    size, outputs = batch.observations.shape[2], batch.described.shape[2]
+    size, outputs = batch.observations.shape[2], layout.outputs
     legal = np.ones(outputs, dtype=np.bool_)
-    row, seen, last = np.empty(outputs), np.empty(max(size, 8)), np.empty((envs, size), dtype=params.dtype)
-    upcoming = np.empty((envs if scaling.observations else 0, size), dtype=params.dtype)
-    ended, everywhere = np.empty(envs, dtype=np.bool_), np.ones(envs, dtype=np.bool_)
-    for t in range(steps):
-        for n in range(envs):
+    row, seen = np.empty(outputs), np.empty(max(size, 8))
+    for t in range(len(batch.rewards)):
+        for n in range(first, end):
             look(arena, arena.states[n], seen, batch.observations[t, n])
             scale_row(scaling, batch.observations[t, n])
-        choose(policy, layout, log_std, batch.observations[t], draws.uniforms[t], draws.normals[t], batch.described[t],
-               batch.log_probs[t], batch.actions[t], legal, row, work)  # fmt: skip
-        for n in range(envs):
+        choose(policy, layout, log_std, batch.observations[t, first:end], draws.uniforms[t, first:end],
+               draws.normals[t, first:end], batch.described[t, first:end], batch.log_probs[t, first:end],
+               batch.actions[t, first:end], legal, row, room)  # fmt: skip
+        for n in range(first, end):
             _advance(arena, n, draws.world[t, n], batch, t, seen, last)
         if scaling.observations:
-            count_states(arena, scaling, seen, upcoming)
-        _value_final(values, layout, scaling, batch, t, last, work)
+            count_states(arena, scaling, seen)
+        for n in range(first, end):
+            if batch.truncated[t, n] and not batch.terminated[t, n]:
+                scale_row(scaling, last[n])
+                value_rows(params, layout, last[n : n + 1], batch.next_values[t, n : n + 1], room)
         if scaling.rewards:
-            for n in range(envs):
-                ended[n] = batch.terminated[t, n] or batch.truncated[t, n]
-            scale_rewards(scaling, batch.rewards[t], ended, everywhere)
-    for n in range(envs):
+            everywhere = np.ones(len(last), dtype=np.bool_)
+            scale_rewards(scaling, batch.rewards[t], batch.terminated[t] | batch.truncated[t], everywhere)
+    for n in range(first, end):
         look(arena, arena.states[n], seen, last[n])
         scale_row(scaling, last[n])
-    value_all(values, layout, batch, last, work)
 
 
 @kernel
 def choose(
     policy: Array, layout: Layout, log_std: Floats, observations: Array, uniforms: Floats, normals: Floats,
-    described: Floats, log_probs: Floats, actions: Floats, legal: Bools, row: Floats, work: Array,
+    described: Floats, log_probs: Floats, actions: Floats, legal: Bools, row: Floats, room: Array,
 ) -> None:  # fmt: skip
     """Draw an action for each of N observations; `legal` and `row` are room for one."""
     for first in range(0, len(observations), BLOCK):
         block = observations[first : first + BLOCK]
-        found = forward_block(policy, layout.policy_sizes, layout.relu, block, work)
+        found = forward_block(policy, layout.policy_sizes, layout.relu, block, room)
         for i in range(len(block)):
             n = first + i
             for j in range(len(row)):
@@ -165,29 +197,19 @@ def choose(
 
 
 @kernel
-def count_states(arena: Arena, scaling: Scaling, seen: Floats, room: Array) -> None:
-    """Take what is seen of all environments into the statistics; `seen` and `room` (N, D) are room for it."""
-    for n in range(len(room)):
-        look(arena, arena.states[n], seen, room[n])
-    count_rows(scaling, room, np.ones(len(room), dtype=np.bool_))
+def count_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
+    """Take what is seen of all environments into the statistics; `seen` is room for one."""
+    rows = np.empty((len(arena.states), len(scaling.mean)))
+    for n in range(len(rows)):
+        look(arena, arena.states[n], seen, rows[n])
+    count_rows(scaling, rows, np.ones(len(rows), dtype=np.bool_))
 
 
 @kernel
-def _value_final(
-    values: Array, layout: Layout, scaling: Scaling, batch: Batch, t: int, last: Array, work: Array
+def _advance(
+    arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array
 ) -> None:
-    """The values of the final states of step t, which `last` holds: only of episodes that were truncated."""
-    for n in range(len(last)):
-        batch.next_values[t, n] = 0.0
-        if batch.truncated[t, n] and not batch.terminated[t, n]:
-            scale_row(scaling, last[n])
-            found = forward_block(values, layout.value_sizes, layout.relu, last[n : n + 1], work)
-            batch.next_values[t, n] = found[0, 0]
-
-
-@kernel
-def _advance(arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array) -> None:
-    """One step of one environment; where an episode ends, its final state into `last` and a new beginning."""
+    """One step of one environment; where an episode is cut, its final state into `last`, and a new beginning."""
     state = arena.states[n]
     reward, over = step(arena.kind, arena.tables, state, batch.actions[t, n, 0], draws[0])
     arena.elapsed[n] += 1
@@ -195,6 +217,7 @@ def _advance(arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Fl
     cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit
     batch.rewards[t, n], batch.terminated[t, n], batch.truncated[t, n] = reward, over, cut
     batch.finished[t, n] = np.nan
+    batch.next_values[t, n] = 0.0
     if cut and not over:
         look(arena, state, seen, last[n])
     if cut or over:
@@ -205,28 +228,36 @@ def _advance(arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Fl
 
 
 @kernel
-def value_all(values: Array, layout: Layout, batch: Batch, last: Array, work: Array) -> None:
-    """Value every state of the batch, and `last`, which follow it; next values of final states must be there."""
-    steps, envs = batch.rewards.shape
-    rows = batch.observations.reshape(steps * envs, batch.observations.shape[2])
-    flat = batch.values.reshape(steps * envs)
-    value_rows(values, layout, rows, flat, work)
-    beyond = np.empty(envs)
-    value_rows(values, layout, last, beyond, work)
+def value_all(
+    params: Array, layout: Layout, batch: Batch, first: int, end: int, last: Array, room: Array
+) -> None:
+    """Values of all states that the environments from `first` to `end` were in."""
+    steps, wide = len(batch.rewards), end - first
+    high = max(1, BLOCK // wide)
+    rows = np.empty((high * wide, last.shape[1]), dtype=params.dtype)
+    found = np.empty(high * wide)
+    for begin in range(0, steps, high):
+        t_end = min(begin + high, steps)
+        count = (t_end - begin) * wide
+        rows[:count] = batch.observations[begin:t_end, first:end].copy().reshape(count, last.shape[1])
+        value_rows(params, layout, rows[:count], found, room)
+        for i in range(count):
+            batch.values[begin + i // wide, first + i % wide] = found[i]
+    value_rows(params, layout, last[first:end], found, room)
     for t in range(steps):
-        for n in range(envs):
+        for n in range(first, end):
             if not (batch.terminated[t, n] or batch.truncated[t, n]):
-                batch.next_values[t, n] = beyond[n] if t == steps - 1 else batch.values[t + 1, n]
+                batch.next_values[t, n] = found[n - first] if t == steps - 1 else batch.values[t + 1, n]
 
 
 @kernel
-def value_rows(values: Array, layout: Layout, rows: Array, found: Floats, work: Array) -> None:
+def value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: Array) -> None:
     """Values of any number of rows."""
     for first in range(0, len(rows), BLOCK):
         block = rows[first : first + BLOCK]
-        outputs = forward_block(values, layout.value_sizes, layout.relu, block, work)
+        outputs = forward_block(value_network(layout, params), layout.value_sizes, layout.relu, block, room)
         for i in range(len(block)):
-            found[first + i] = outputs[i, 0]
+            found[first + i] = outputs[i, layout.value_output]
 
 
 def new_arena(kind: int, tabular: bool, limit: int, tables: Tables, envs: int) -> Arena:

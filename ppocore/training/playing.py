@@ -11,7 +11,7 @@ from ppocore.environments.dynamics import DRAWS, step
 from ppocore.networks import forward_block
 from ppocore.training.collect import Arena, begin, look, new_arena
 from ppocore.training.heads import best, describe, draw
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network
 from ppocore.training.scaling import Scaling, scale_row, scale_rows
 from ppocore.training.stage import chosen
 from ppocore.training.trainer import Trainer, stage_for
@@ -40,10 +40,10 @@ def evaluate(trainer: Trainer, *, num_episodes: int, seed: int, greedy: bool) ->
     longest = spec.max_episode_steps or LONGEST
     for episode in range(count):
         begin(arena, rng.random((1, DRAWS)))
-        outputs = int(trainer.layout.policy_sizes[-1])
+        outputs = trainer.layout.outputs
         returns[episode] = _play(trainer.learner.params, trainer.layout, arena, trainer.scaling,
                                  rng.random((longest, 2)), rng.standard_normal((longest, outputs)), greedy,
-                                 trainer.learner.work)  # fmt: skip
+                                 trainer.learner.rooms[0])  # fmt: skip
     return returns
 
 
@@ -57,8 +57,8 @@ def _outside(trainer: Trainer, count: int, rng: np.random.Generator, greedy: boo
     try:
         while episode < count:
             rows = scale_rows(trainer.scaling, seen.astype(learner.params.dtype))
-            uniforms, normals = rng.random(1), rng.standard_normal((1, int(layout.policy_sizes[-1])))
-            described, _, actions = chosen(learner.params, layout, rows, uniforms, normals, learner.work)
+            uniforms, normals = rng.random(1), rng.standard_normal((1, layout.outputs))
+            described, _, actions = chosen(learner.params, layout, rows, uniforms, normals, learner.rooms[0])
             if greedy:
                 best(layout.continuous, described[0], actions[0])
             found = outside.step(actions)
@@ -80,7 +80,7 @@ def _play(
     work: Array,
 ) -> float:  # fmt: skip
     """One episode, or as many steps as there are random numbers."""
-    size, outputs = layout.policy_sizes[0], layout.policy_sizes[-1]
+    size, outputs = layout.policy_sizes[0], layout.outputs
     log_std = params[layout.log_std : layout.value].astype(np.float64)
     seen, row = np.empty((1, size), dtype=params.dtype), np.empty(outputs)
     described, action, legal = np.empty(outputs), np.empty(outputs), np.ones(outputs, dtype=np.bool_)
@@ -88,7 +88,7 @@ def _play(
     for t in range(len(uniforms)):
         look(arena, arena.states[0], room, seen[0])
         scale_row(scaling, seen[0])
-        found = forward_block(params[: layout.log_std], layout.policy_sizes, layout.relu, seen, work)
+        found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, seen, work)
         for j in range(outputs):
             row[j] = found[0, j]
         describe(layout.continuous, row, legal, described)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ppocore._arrays import Array, Bools, Floats, Ints
 from ppocore.training.collect import Batch, Draws, choose, value_all, value_rows
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network
 from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_rows
 
 if TYPE_CHECKING:
@@ -30,13 +30,12 @@ class Stage:
 
     def play(
         self, params: Array, layout: Layout, scaling: Scaling, draws: Draws, rng: np.random.Generator, batch: Batch,
-        work: Array,
+        room: Array,
     ) -> list[float]:  # fmt: skip
         """Fill a batch; the scores of the episodes that ended."""
         if not self._begun:
-            self._begin(scaling, rng, params.dtype)
+            self._begin(scaling, rng)
         steps, envs = batch.rewards.shape
-        values = params[layout.value :]
         last = np.zeros((envs, batch.observations.shape[2]), dtype=params.dtype)
         filled: Ints = np.zeros(envs, dtype=np.int64)
         scores: list[float] = []
@@ -44,25 +43,25 @@ class Stage:
             rows = scale_rows(scaling, self._observations.astype(params.dtype))
             where = (np.minimum(filled, steps - 1), np.arange(envs))
             # A surplus step uses the numbers of its environment's last one over again: it is not learned from.
-            drawn = chosen(params, layout, rows, draws.uniforms[where], draws.normals[where], work)
+            drawn = chosen(params, layout, rows, draws.uniforms[where], draws.normals[where], room)
             used = ~self.outside.waiting & (filled < steps)
             self._keep(batch, where, used, rows, drawn)
             found = self.outside.step(drawn[2])
             self._observations = found.observations
             scores += self._scored(found)
-            count_rows(scaling, found.observations.astype(params.dtype), ~self.outside.waiting)
-            self._judge(batch, where, used, found, layout, scaling, values, work)
+            count_rows(scaling, found.observations, ~self.outside.waiting)
+            self._judge(batch, where, used, found, layout, scaling, params, room)
             beyond = used & (filled == steps - 1) & ~(found.terminated | found.truncated)
             last[beyond] = scale_rows(scaling, found.observations.astype(params.dtype))[beyond]
             filled += used
-        value_all(values, layout, batch, last, work)
+        value_all(params, layout, batch, 0, envs, last, room)
         return scores
 
-    def _begin(self, scaling: Scaling, rng: np.random.Generator, number: Any) -> None:
+    def _begin(self, scaling: Scaling, rng: np.random.Generator) -> None:
         self._observations = self.outside.begin(int(rng.integers(2**31)))
         self._begun = True
         scaling.discounted[:] = 0.0
-        count_rows(scaling, self._observations.astype(number), ~self.outside.waiting)
+        count_rows(scaling, self._observations, ~self.outside.waiting)
 
     def _keep(
         self, batch: Batch, where: tuple[Ints, Ints], used: Bools, rows: Array, drawn: tuple[Floats, Floats, Floats]
@@ -73,7 +72,7 @@ class Stage:
 
     def _judge(
         self, batch: Batch, where: tuple[Ints, Ints], used: Bools, found: Transitions, layout: Layout, scaling: Scaling,
-        values: Array, work: Array,
+        params: Array, room: Array,
     ) -> None:  # fmt: skip
         """Write rewards, flags and the values of final states: of those that were truncated, and not terminated too."""
         ended = found.terminated | found.truncated
@@ -85,8 +84,8 @@ class Stage:
         valued = found.truncated & ~found.terminated
         final = np.zeros(len(used))
         if valued.any():
-            rows = scale_rows(scaling, found.final_observations.astype(values.dtype))
-            value_rows(values, layout, rows, final, work)
+            rows = scale_rows(scaling, found.final_observations.astype(params.dtype))
+            value_rows(params, layout, rows, final, room)
         batch.next_values[place] = np.where(valued, final, 0.0)[used]
 
     def _scored(self, found: Transitions) -> list[float]:
@@ -98,13 +97,13 @@ class Stage:
 
 
 def chosen(
-    params: Array, layout: Layout, rows: Array, uniforms: Floats, normals: Floats, work: Array
+    params: Array, layout: Layout, rows: Array, uniforms: Floats, normals: Floats, room: Array
 ) -> tuple[Floats, Floats, Floats]:
     """For observations (N, D) as networks take them: policies as described, log-probabilities and actions."""
-    outputs, envs = int(layout.policy_sizes[-1]), len(rows)
+    outputs, envs = layout.outputs, len(rows)
     described, log_probs = np.zeros((envs, outputs)), np.zeros(envs)
     actions = np.zeros((envs, outputs if layout.continuous else 1))
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    choose(params[: layout.log_std], layout, log_std, rows, uniforms, normals, described, log_probs, actions,
-           np.ones(outputs, dtype=np.bool_), np.empty(outputs), work)  # fmt: skip
+    choose(policy_network(layout, params), layout, log_std, rows, uniforms, normals, described, log_probs, actions,
+           np.ones(outputs, dtype=np.bool_), np.empty(outputs), room)  # fmt: skip
     return described, log_probs, actions

@@ -14,7 +14,6 @@ from ppocore.advantages import gae
 from ppocore.diagnostics import explained_variance
 from ppocore.environments import SPECS, Spec, is_compiled, spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
-from ppocore.networks import workspace
 from ppocore.optimizers import adapt_kl_coef
 from ppocore.training.collect import Arena, begin, collect, count_states, draws_for, empty_batch, new_arena
 from ppocore.training.config import Config
@@ -22,7 +21,8 @@ from ppocore.training.errors import BadRun
 from ppocore.training.layout import first_parameters, layout_of
 from ppocore.training.scaling import Scaling, new_scaling
 from ppocore.training.stage import Stage
-from ppocore.training.update import REPORT, Learner, Rule, update
+from ppocore.training.team import Team
+from ppocore.training.update import REPORT, Rule, new_learner, update
 
 MakeEnvs = Callable[[int], Any]
 """From a number to a Gymnasium vector environment of so many."""
@@ -66,15 +66,13 @@ class Trainer:
         self.layout = layout_of(config, spec)
         self.rng = np.random.default_rng(config.seed)
         params = first_parameters(config, self.layout, self.rng)
-        widest = max((self.layout.policy_sizes, self.layout.value_sizes), key=lambda sizes: int(sizes.sum()))
-        first, second, gradient = (np.zeros_like(params) for _ in range(3))
-        self.learner = Learner(params, first, second, gradient, workspace(widest, params.dtype),
-                               np.zeros(1, dtype=np.int64))  # fmt: skip
+        self.learner = new_learner(params, self.layout)
         self.arena: Arena = new_arena(spec.kind, spec.tabular, spec.max_episode_steps, tables_of(spec), config.num_envs)
         self.scaling: Scaling = new_scaling(config, spec.observation_size)
         if self.stage is None:
             self._begin(spec)
         self._batch = empty_batch(config.num_steps, config.num_envs, self.layout, params.dtype)
+        self.team = Team()
         self.updates = 0
         self.kl_coef = config.kl_coef if config.algo == "kl" else 0.0
         self.recent: list[float] = []
@@ -83,8 +81,7 @@ class Trainer:
     def _begin(self, spec: Spec) -> None:
         begin(self.arena, self.rng.random((self.config.num_envs, DRAWS)))
         if self.scaling.observations:
-            room = np.zeros((self.config.num_envs, spec.observation_size), dtype=self.learner.params.dtype)
-            count_states(self.arena, self.scaling, np.zeros(max(spec.observation_size, 8)), room)
+            count_states(self.arena, self.scaling, np.zeros(max(spec.observation_size, 8)))
 
     @property
     def finished(self) -> bool:
@@ -109,7 +106,7 @@ class Trainer:
         report, rate = np.zeros(len(REPORT)), self._learning_rate()
         advantages, returns = (np.asarray(array, dtype=np.float64) for array in (judged.advantages, judged.returns))
         update(self.learner, self.layout, self._rule(rate), batch, advantages, returns, orders,
-               config.batch_size // config.num_minibatches, report)  # fmt: skip
+               config.batch_size // config.num_minibatches, report, self.team)  # fmt: skip
         if not np.isfinite(self.learner.params).all():
             raise FloatingPointError(f"train: parameters are not finite after update {self.updates + 1}.")
         self.updates += 1
@@ -119,8 +116,8 @@ class Trainer:
         """Fill the batch; the scores of the episodes that ended."""
         learner, batch = self.learner, self._batch
         if self.stage is not None:
-            return self.stage.play(learner.params, self.layout, self.scaling, draws, self.rng, batch, learner.work)
-        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.work)
+            return self.stage.play(learner.params, self.layout, self.scaling, draws, self.rng, batch, learner.rooms[0])
+        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms, self.team)
         return [float(score) for score in batch.finished[np.isfinite(batch.finished)]]
 
     def _progress(self, report: Floats, returns: Any, rate: float, scores: list[float]) -> Progress:

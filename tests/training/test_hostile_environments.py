@@ -108,7 +108,7 @@ def test_a_run_that_broke_can_be_taken_up(hostile, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("more", "says"), [
     ({"reset": lambda self, **words: broken()}, ", reset, environment 0: ConnectionError: the simulator has gone."),
     ({"reset": lambda self, **words: np.zeros(3)}, ", reset, environment 0: ValueError: too many values to unpack"),
-    ({"reset": lambda self, **words: (np.full(2, np.nan), {})}, ", reset, environment 0: the observation holds nan; it"),
+    ({"reset": lambda self, **words: (np.full(2, np.nan), {})}, ", reset, environment 0: the observation holds nan;"),
     ({"__init__": lambda self: broken()}, ": cannot be made (ConnectionError: the simulator has gone)."),
     ({"observation_space": gymnasium.spaces.Discrete(3), "reset": lambda self, **words: (3, {})},
      ", reset, environment 0: the observation holds 3; it must be in [0, 2]."),
