@@ -24,8 +24,8 @@ class Spec:
     """Of a real action; what lies outside is clipped by the environment."""
     tabular: bool = False
     """Observations are numbers of states."""
-    dimensions: int = 1
-    """Numbers in a real action."""
+    action_dimensions: int = 1
+    """Entries of a real action."""
 
     @property
     def continuous(self) -> bool:

@@ -47,7 +47,7 @@ class Outside:
         self._observer: Observer = observer_for(envs.single_observation_space, id)
         self._actor: Actor = actor_for(envs.single_action_space, id)
         self.spec = Spec(id, OUTSIDE, self._observer.size, self._actor.num_actions, 0, tabular=self._observer.one_hot,
-                         dimensions=self._actor.dimensions)  # fmt: skip
+                         action_dimensions=self._actor.dimensions)  # fmt: skip
         self.waiting: Bools = np.zeros(self.num_envs, dtype=np.bool_)
         """Where the next step only begins an episode."""
         self._steps = 0

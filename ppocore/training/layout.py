@@ -38,7 +38,7 @@ class Layout(NamedTuple):
 
 def layout_of(config: Config, spec: Spec) -> Layout:
     """The layers of a configuration in an environment."""
-    outputs = spec.dimensions if spec.continuous else spec.num_actions
+    outputs = spec.action_dimensions if spec.continuous else spec.num_actions
     policy = np.array([spec.observation_size, *config.hidden, outputs + int(config.shared_trunk)])
     value = policy if config.shared_trunk else np.array([spec.observation_size, *config.hidden, 1])
     log_std = mlp_size(policy.tolist())

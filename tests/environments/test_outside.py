@@ -71,7 +71,7 @@ def test_gymnasiums_own_vector_environments_agree(mode: AutoresetMode) -> None:
     """Pendulum cut after 7 steps: every step's own end is the next step's beginning, until the episode is cut."""
     envs = SyncVectorEnv([lambda: gymnasium.make("Pendulum-v1", max_episode_steps=7)] * 3, autoreset_mode=mode)
     outside = Outside(envs, "Pendulum-v1")
-    assert (outside.spec.continuous, outside.spec.dimensions, outside.spec.observation_size) == (True, 1, 3)
+    assert (outside.spec.continuous, outside.spec.action_dimensions, outside.spec.observation_size) == (True, 1, 3)
 
     for rows in played(outside, 40):
         assert [row[3] for row in rows[:35]] == [t % 7 == 6 for t in range(35)]
@@ -89,7 +89,7 @@ def test_actions_are_clipped_to_their_space_and_keep_its_shape() -> None:
     outside.begin(0)
     outside.step(np.array([[-7.0, 0.25]]))
 
-    assert outside.spec.dimensions == 2
+    assert outside.spec.action_dimensions == 2
     np.testing.assert_array_equal(env.action, np.float32([[-1.0, 0.25]]))
 
 
