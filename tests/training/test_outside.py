@@ -44,6 +44,8 @@ def trained(mode: AutoresetMode, poison: float, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(training, "update", keep)
     trainer = Trainer(dataclasses.replace(SETTINGS, **more),
                       make_envs=lambda count: ScriptedVectorEnv(SCRIPTS, autoreset_mode=mode, poison=poison))
+    # No bias is 0, so that no observation has the value 0.
+    trainer.learner.params[:] += np.random.default_rng(8).normal(0.0, 0.2, len(trainer.learner.params))
     for _ in itertools.islice(trainer.run(), batches):
         pass
     return trainer._batch, kept["advantages"], trainer
@@ -97,6 +99,25 @@ def test_every_protocol_gives_the_same_batch_bit_for_bit(mode: AutoresetMode, po
         if name != "finished":
             np.testing.assert_array_equal(getattr(batch, name), getattr(expected, name), err_msg=name)
     np.testing.assert_array_equal(advantages, their_advantages)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_step_is_drawn_by_random_numbers_of_its_own(mode: AutoresetMode, monkeypatch) -> None:
+    drawn, kept = training.draws_for, []
+
+    def keep(*given: Any) -> Any:
+        kept.append(drawn(*given))
+        return kept[-1]
+
+    monkeypatch.setattr(training, "draws_for", keep)
+    batch, _, _ = trained(mode, math.nan, monkeypatch)
+
+    uniforms = kept[0].uniforms.reshape(STEPS, 3)
+    chances = np.exp(batch.described).cumsum(axis=2)
+    np.testing.assert_array_equal(batch.actions[..., 0], uniforms >= chances[..., 0])
+    assert set(batch.actions.ravel()) == {0.0, 1.0}
+    taken = np.take_along_axis(batch.described, batch.actions.astype(int), axis=2)[..., 0]
+    np.testing.assert_array_equal(batch.log_probs, taken)
 
 
 @pytest.mark.parametrize("mode", MODES)
