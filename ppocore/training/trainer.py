@@ -108,7 +108,8 @@ class Trainer:
         update(self.learner, self.layout, self._rule(rate), batch, advantages, returns, orders,
                config.batch_size // config.num_minibatches, report, self.team)  # fmt: skip
         if not np.isfinite(self.learner.params).all():
-            raise FloatingPointError(f"train: parameters are not finite after update {self.updates + 1}.")
+            raise BadRun(f"train: parameters are not finite after update {self.updates + 1};"
+                         f" learning_rate is {rate}, max_grad_norm {config.max_grad_norm}.")  # fmt: skip
         self.updates += 1
         return self._progress(report, judged.returns, rate, scores)
 

@@ -94,6 +94,14 @@ def test_bad_words_end_in_one_line(words: list, says: str) -> None:
     assert ended.stderr.count("\n") == 1
 
 
+def test_parameters_that_overflow_end_in_one_line() -> None:
+    ended = run("train", "Pendulum-v1", "--hidden", 4, "--learning-rate", 1e39, "--max-grad-norm", 0)
+
+    assert ended.returncode == 2
+    assert ended.stderr == ("ppocore: train: parameters are not finite after update 1; learning_rate is 1e+39,"
+                            " max_grad_norm 0.0.\n")
+
+
 @pytest.mark.parametrize("words", [["evaluate", "nowhere"], ["plot", "nowhere"], ["evaluate", ".", "--episodes", "0"]])
 def test_folders_that_are_none(words: list) -> None:
     ended = run(*words)
