@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ppocore._arrays import Doorman
 
+Bound = float | tuple[float, ...]
+"""Of every entry of an action alike, or of each."""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -17,20 +20,22 @@ class Spec:
     observation_size: int
     """Entries of an observation; for a tabular world the number of states."""
     num_actions: int
-    """0 where actions are real numbers."""
+    """0 where actions are real numbers or several choices."""
     max_episode_steps: int
     """0 for no limit."""
-    action_bounds: tuple[float, float] = (0.0, 0.0)
+    action_bounds: tuple[Bound, Bound] = (0.0, 0.0)
     """Of a real action; what lies outside is clipped by the environment."""
     tabular: bool = False
     """Observations are numbers of states."""
     action_dimensions: int = 1
     """Entries of a real action."""
+    nvec: tuple[int, ...] = ()
+    """How many actions each choice has, where an action is several choices at once."""
 
     @property
     def continuous(self) -> bool:
         """Whether actions are real numbers."""
-        return self.num_actions == 0
+        return self.num_actions == 0 and not self.nvec
 
 
 OUTSIDE = -1

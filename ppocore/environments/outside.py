@@ -47,7 +47,8 @@ class Outside:
         self._observer: Observer = observer_for(envs.single_observation_space, id)
         self._actor: Actor = actor_for(envs.single_action_space, id)
         self.spec = Spec(id, OUTSIDE, self._observer.size, self._actor.num_actions, 0, tabular=self._observer.one_hot,
-                         action_dimensions=self._actor.dimensions)  # fmt: skip
+                         action_bounds=self._actor.bounds,
+                         action_dimensions=self._actor.dimensions, nvec=self._actor.nvec)  # fmt: skip
         self.waiting: Bools = np.zeros(self.num_envs, dtype=np.bool_)
         """Where the next step only begins an episode."""
         self._steps = 0

@@ -57,14 +57,20 @@ class Actor(NamedTuple):
     """How what a policy draws becomes an action."""
 
     num_actions: int
-    """0 where actions are real."""
+    """0 where actions are real or several choices."""
+    nvec: tuple[int, ...]
+    """Of several choices at once."""
     dimensions: int
+    bounds: tuple[tuple[float, ...], tuple[float, ...]]
+    """Of real actions."""
     space: Any
 
     def taken(self, actions: Floats) -> Any:
         """From (N, dimensions) to what a vector environment's step takes."""
         if self.num_actions:
             return actions[:, 0].astype(np.int64) + self.space.start
+        if self.nvec:
+            return actions.astype(self.space.dtype) + self.space.start
         shaped = actions.reshape(len(actions), *self.space.shape)
         return np.clip(shaped, self.space.low, self.space.high).astype(self.space.dtype)
 
@@ -79,12 +85,17 @@ def observer_for(space: Any, id: str) -> Observer:
 
 
 def actor_for(space: Any, id: str) -> Actor:
-    """For Discrete and real Box actions; others are refused."""
+    """For Discrete, MultiDiscrete (of one axis) and real Box actions; others are refused."""
+    nowhere: tuple[tuple[float, ...], tuple[float, ...]] = ((0.0,), (0.0,))
     if isinstance(space, spaces.Discrete):
-        return Actor(int(space.n), 1, space)
+        return Actor(int(space.n), (), 1, nowhere, space)
+    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
+        return Actor(0, tuple(map(int, space.nvec)), 1, nowhere, space)
     if isinstance(space, spaces.Box) and np.prod(space.shape) > 0 and np.issubdtype(space.dtype, np.floating):
-        return Actor(0, int(np.prod(space.shape)), space)
-    raise BadEnvironment(f"{id}: its action space is {_named(space)}; it must be Discrete, or Box of real numbers.")
+        low, high = (tuple(map(float, bound.ravel())) for bound in (space.low, space.high))
+        return Actor(0, (), int(np.prod(space.shape)), (low, high), space)
+    raise BadEnvironment(f"{id}: its action space is {_named(space)}; it must be Discrete, MultiDiscrete, or Box of"
+                         " real numbers.")
 
 
 def _named(space: Any) -> str:

@@ -14,7 +14,7 @@ from ppocore._arrays import Array, Bools, Floats, Ints
 from ppocore._kernels import kernel
 from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, reset, step
 from ppocore.networks import BLOCK, forward_block
-from ppocore.training.heads import describe, draw
+from ppocore.training.heads import describe, draw, sent_as_one
 from ppocore.training.layout import Layout, policy_network, value_network
 from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_row
 from ppocore.training.team import Place, Team
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
     actions: Floats
     """(T, N, dimensions)."""
     described: Floats
-    """(T, N, O): log-chances or means of the policy that played."""
+    """(T, N, numbers): the policy that played, as `heads` describes it."""
     log_probs: Floats
     rewards: Floats
     values: Floats
@@ -63,22 +63,19 @@ class Batch(NamedTuple):
 class Draws(NamedTuple):
     """The random numbers of a batch, drawn beforehand."""
 
-    uniforms: Floats
-    """(T, N): for discrete actions."""
-    normals: Floats
-    """(T, N, dimensions): for real ones."""
+    actions: Floats
+    """(T, N, dimensions): uniform numbers for choices, normal ones for real actions."""
     world: Floats
     """(T, N, 1 + DRAWS): for the environments."""
 
 
 def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
     """Room for a batch."""
-    outputs = layout.outputs
     flat = (steps, envs)
     return Batch(
         observations=np.zeros((*flat, int(layout.policy_sizes[0])), dtype=number),
-        actions=np.zeros((*flat, outputs if layout.continuous else 1)),
-        described=np.zeros((*flat, outputs)),
+        actions=np.zeros((*flat, layout.head.dimensions)),
+        described=np.zeros((*flat, layout.head.described)),
         log_probs=np.zeros(flat),
         rewards=np.zeros(flat),
         values=np.zeros(flat),
@@ -91,13 +88,9 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
 
 def draws_for(steps: int, envs: int, layout: Layout, rng: np.random.Generator) -> Draws:
     """The random numbers of one batch."""
-    dimensions = layout.outputs
-    uniforms, normals = np.zeros((steps, envs)), np.zeros((steps, envs, dimensions))
-    if layout.continuous:
-        normals = rng.standard_normal((steps, envs, dimensions))
-    else:
-        uniforms = rng.random((steps, envs))
-    return Draws(uniforms, normals, rng.random((steps, envs, 1 + DRAWS)))
+    shape = (steps, envs, layout.head.dimensions)
+    actions = rng.random(shape) if layout.head.choices else rng.standard_normal(shape)
+    return Draws(actions, rng.random((steps, envs, 1 + DRAWS)))
 
 
 @kernel
@@ -153,18 +146,18 @@ def _play(
     """All steps of the environments from `first` to `end`; where they stand afterwards goes to `last`."""
     policy = policy_network(layout, params)
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    size, outputs = batch.observations.shape[2], layout.outputs
+    size, outputs = batch.observations.shape[2], layout.head.outputs
     legal = np.ones(outputs, dtype=np.bool_)
-    row, seen = np.empty(outputs), np.empty(max(size, 8))
+    row, chances, seen = np.empty(outputs), np.empty(outputs), np.empty(max(size, 8))
     for t in range(len(batch.rewards)):
         for n in range(first, end):
             look(arena, arena.states[n], seen, batch.observations[t, n])
             scale_row(scaling, batch.observations[t, n])
-        choose(policy, layout, log_std, batch.observations[t, first:end], draws.uniforms[t, first:end],
-               draws.normals[t, first:end], batch.described[t, first:end], batch.log_probs[t, first:end],
-               batch.actions[t, first:end], legal, row, room)  # fmt: skip
+        choose(policy, layout, log_std, batch.observations[t, first:end], draws.actions[t, first:end],
+               batch.described[t, first:end], batch.log_probs[t, first:end], batch.actions[t, first:end], legal, row,
+               chances, room)  # fmt: skip
         for n in range(first, end):
-            _advance(arena, n, draws.world[t, n], batch, t, seen, last)
+            _advance(layout, arena, n, draws.world[t, n], batch, t, seen, last)
         if scaling.observations:
             count_states(arena, scaling, seen)
         for n in range(first, end):
@@ -181,10 +174,10 @@ def _play(
 
 @kernel
 def choose(
-    policy: Array, layout: Layout, log_std: Floats, observations: Array, uniforms: Floats, normals: Floats,
-    described: Floats, log_probs: Floats, actions: Floats, legal: Bools, row: Floats, room: Array,
+    policy: Array, layout: Layout, log_std: Floats, observations: Array, numbers: Floats, described: Floats,
+    log_probs: Floats, actions: Floats, legal: Bools, row: Floats, chances: Floats, room: Array,
 ) -> None:  # fmt: skip
-    """Draw an action for each of N observations; `legal` and `row` are room for one."""
+    """Draw an action for each of N observations; `legal`, `row` and `chances` are room for one."""
     for first in range(0, len(observations), BLOCK):
         block = observations[first : first + BLOCK]
         found = forward_block(policy, layout.policy_sizes, layout.relu, block, room)
@@ -192,8 +185,8 @@ def choose(
             n = first + i
             for j in range(len(row)):
                 row[j] = found[i, j]
-            describe(layout.continuous, row, legal, described[n])
-            log_probs[n] = draw(layout.continuous, described[n], log_std, uniforms[n], normals[n], actions[n])
+            describe(layout.head, row, log_std, legal, described[n], chances)
+            log_probs[n] = draw(layout.head, described[n], chances, numbers[n], actions[n])
 
 
 @kernel
@@ -207,11 +200,15 @@ def count_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
 
 @kernel
 def _advance(
-    arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array
+    layout: Layout, arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array
 ) -> None:
     """One step of one environment; where an episode is cut, its final state into `last`, and a new beginning."""
     state = arena.states[n]
-    reward, over = step(arena.kind, arena.tables, state, batch.actions[t, n, 0], draws[0])
+    action = batch.actions[t, n, 0]
+    if layout.head.squashed or layout.head.choices > 1:
+        # Where it must, since a row of an array costs more to cut out than most environments' steps.
+        action = sent_as_one(layout.head, layout.bounds, batch.actions[t, n])
+    reward, over = step(arena.kind, arena.tables, state, action, draws[0])
     arena.elapsed[n] += 1
     arena.scores[n] += reward
     cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit

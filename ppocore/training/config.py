@@ -6,7 +6,10 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ppocore._arrays import Doorman
+from ppocore.environments import Spec, is_compiled, spec_of
 
 ALGOS = ("clip", "kl", "surrogate", "on-policy")
 
@@ -57,7 +60,14 @@ class Config:
     hidden: tuple[int, ...] = _says("sizes of the hidden layers, of policy and values each; none is a table", (64, 64))
     shared_trunk: bool = _says("policy and values share their hidden layers", False)
     activation: str = _says("tanh or relu", "tanh")
+    head: str = _says("of real actions: gaussian (auto too; the environment clips), tanh_gaussian (within its bounds)",
+                      "auto")
     log_std: float = _says("where the log standard deviation of real actions starts", 0.0)
+    log_std_from: str = _says("parameter (one for all states) or state (an output of the network)", "parameter")
+    log_std_min: float = _says("an output is clipped to no less, without gradient beyond", -20.0)
+    log_std_max: float = _says("an output is clipped to no more, without gradient beyond", 2.0)
+    entropy_estimate: str = _says("closed_form (of the Gaussian underneath for tanh_gaussian), or log_prob: minus that"
+                                  " of the action played, single sample", "closed_form")
     dtype: str = _says("of parameters: float32 or float64", "float32")
     seed: int = _says("of everything random", 0)
 
@@ -68,6 +78,8 @@ class Config:
         for name, options in (
             ("algo", ALGOS), ("value_loss_scale", ("one", "half")), ("advantage_std", ("ddof0", "ddof1")),
             ("activation", ("tanh", "relu")), ("dtype", ("float32", "float64")),
+            ("head", ("auto", "gaussian", "tanh_gaussian")), ("log_std_from", ("parameter", "state")),
+            ("entropy_estimate", ("closed_form", "log_prob")),
         ):
             door.option(name, getattr(self, name), options)
         for name in ("total_steps", "num_envs", "num_steps", "num_epochs", "num_minibatches"):
@@ -79,13 +91,30 @@ class Config:
             ("vf_coef", "[0, inf)"), ("value_clip_eps", "[0, inf)"), ("ent_coef", "(-inf, inf)"),
             ("observation_clip", "(0, inf)"), ("reward_clip", "(0, inf)"), ("normalize_eps", "(0, inf)"),
             ("max_grad_norm", "[0, inf)"), ("grad_norm_eps", "[0, inf)"), ("log_std", "[-20, 5]"),
+            ("log_std_min", "[-20, 5]"), ("log_std_max", "[-20, 5]"),
         ):
             door.number(name, getattr(self, name), interval)
         object.__setattr__(self, "hidden", tuple(
             door.whole(f"hidden[{index}]", size, 1) for index, size in enumerate(self.hidden)))
         if self.shared_trunk and not self.hidden:
             raise door.refusal("shared_trunk", "is True", "hidden must have at least one layer to share")
+        if is_compiled(self.env):
+            # Of others the spaces are known once they are made.
+            self.require_fitting_head(spec_of(self.env))
         self._require_whole_minibatches(door)
+
+    def require_fitting_head(self, spec: Spec) -> None:
+        """ValueError where the actions of an environment do not allow the head."""
+        door = Doorman("train")
+        if self.head != "auto" and not spec.continuous:
+            raise door.refusal("head", f"is {self.head!r}", f"actions of {spec.id} are choices: it must be 'auto'")
+        bounds = np.hstack([np.ravel(bound) for bound in spec.action_bounds])
+        if self.head == "tanh_gaussian" and not np.isfinite(bounds).all():
+            raise door.refusal("head", "is 'tanh_gaussian'", f"actions of {spec.id} have no bounds: it must be"
+                               " 'gaussian'")  # fmt: skip
+        if self.log_std_from == "state" and not self.log_std_min <= self.log_std <= self.log_std_max:
+            raise door.refusal("log_std", f"is {self.log_std}", "log_std of a state must start within"
+                               f" {self.log_std_min} and {self.log_std_max}, log_std_min and log_std_max")  # fmt: skip
 
     def _require_whole_minibatches(self, door: Doorman) -> None:
         if self.algo == "on-policy" and (self.num_epochs, self.num_minibatches) != (1, 1):

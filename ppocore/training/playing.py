@@ -10,10 +10,10 @@ from ppocore.environments import spec_of
 from ppocore.environments.dynamics import DRAWS, step
 from ppocore.networks import forward_block
 from ppocore.training.collect import Arena, begin, look, new_arena
-from ppocore.training.heads import best, describe, draw
+from ppocore.training.heads import best, describe, draw, sent_as_one
 from ppocore.training.layout import Layout, policy_network
 from ppocore.training.scaling import Scaling, scale_row, scale_rows
-from ppocore.training.stage import chosen
+from ppocore.training.stage import chosen, sent_all
 from ppocore.training.trainer import Trainer, stage_for
 
 LONGEST = 10_000
@@ -40,10 +40,11 @@ def evaluate(trainer: Trainer, *, num_episodes: int, seed: int, greedy: bool) ->
     longest = spec.max_episode_steps or LONGEST
     for episode in range(count):
         begin(arena, rng.random((1, DRAWS)))
-        outputs = trainer.layout.outputs
-        returns[episode] = _play(trainer.learner.params, trainer.layout, arena, trainer.scaling,
-                                 rng.random((longest, 2)), rng.standard_normal((longest, outputs)), greedy,
-                                 trainer.learner.rooms[0])  # fmt: skip
+        entries = trainer.layout.head.dimensions
+        uniforms, normals = rng.random((longest, entries + 1)), rng.standard_normal((longest, entries))
+        numbers = uniforms[:, :-1].copy() if trainer.layout.head.choices else normals
+        returns[episode] = _play(trainer.learner.params, trainer.layout, arena, trainer.scaling, numbers,
+                                 uniforms[:, -1].copy(), greedy, trainer.learner.rooms[0])  # fmt: skip
     return returns
 
 
@@ -57,11 +58,12 @@ def _outside(trainer: Trainer, count: int, rng: np.random.Generator, greedy: boo
     try:
         while episode < count:
             rows = scale_rows(trainer.scaling, seen.astype(learner.params.dtype))
-            uniforms, normals = rng.random(1), rng.standard_normal((1, layout.outputs))
-            described, _, actions = chosen(learner.params, layout, rows, uniforms, normals, learner.rooms[0])
+            size = (1, layout.head.dimensions)
+            numbers = rng.random(size) if layout.head.choices else rng.standard_normal(size)
+            described, _, actions = chosen(learner.params, layout, rows, numbers, learner.rooms[0])
             if greedy:
-                best(layout.continuous, described[0], actions[0])
-            found = outside.step(actions)
+                best(layout.head, described[0], actions[0])
+            found = outside.step(sent_all(layout, actions))
             seen, score, steps = found.observations, score + float(found.rewards[0]), steps + int(found.real[0])
             over = bool(found.terminated[0] or found.truncated[0])
             if over or steps == LONGEST:
@@ -76,27 +78,29 @@ def _outside(trainer: Trainer, count: int, rng: np.random.Generator, greedy: boo
 
 @kernel
 def _play(
-    params: Array, layout: Layout, arena: Arena, scaling: Scaling, uniforms: Floats, normals: Floats, greedy: bool,
+    params: Array, layout: Layout, arena: Arena, scaling: Scaling, numbers: Floats, uniforms: Floats, greedy: bool,
     work: Array,
 ) -> float:  # fmt: skip
     """One episode, or as many steps as there are random numbers."""
-    size, outputs = layout.policy_sizes[0], layout.outputs
+    head, size = layout.head, layout.policy_sizes[0]
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    seen, row = np.empty((1, size), dtype=params.dtype), np.empty(outputs)
-    described, action, legal = np.empty(outputs), np.empty(outputs), np.ones(outputs, dtype=np.bool_)
+    seen, row = np.empty((1, size), dtype=params.dtype), np.empty(head.outputs)
+    described, chances, action = np.empty(head.described), np.empty(head.outputs), np.empty(head.dimensions)
+    legal = np.ones(head.outputs, dtype=np.bool_)
     room, score = np.empty(max(size, 8)), 0.0
     for t in range(len(uniforms)):
         look(arena, arena.states[0], room, seen[0])
         scale_row(scaling, seen[0])
         found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, seen, work)
-        for j in range(outputs):
+        for j in range(head.outputs):
             row[j] = found[0, j]
-        describe(layout.continuous, row, legal, described)
+        describe(head, row, log_std, legal, described, chances)
         if greedy:
-            best(layout.continuous, described, action)
+            best(head, described, action)
         else:
-            draw(layout.continuous, described, log_std, uniforms[t, 0], normals[t], action)
-        reward, over = step(arena.kind, arena.tables, arena.states[0], action[0], uniforms[t, 1])
+            draw(head, described, chances, numbers[t], action)
+        sent = sent_as_one(head, layout.bounds, action)
+        reward, over = step(arena.kind, arena.tables, arena.states[0], sent, uniforms[t])
         score += reward
         if over:
             break

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppocore._arrays import Array, Bools, Floats, Ints
+from ppocore._kernels import kernel
 from ppocore.training.collect import Batch, Draws, choose, value_all, value_rows
+from ppocore.training.heads import sent
 from ppocore.training.layout import Layout, policy_network
 from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_rows
 
@@ -43,10 +45,10 @@ class Stage:
             rows = scale_rows(scaling, self._observations.astype(params.dtype))
             where = (np.minimum(filled, steps - 1), np.arange(envs))
             # A surplus step uses the numbers of its environment's last one over again: it is not learned from.
-            drawn = chosen(params, layout, rows, draws.uniforms[where], draws.normals[where], room)
+            drawn = chosen(params, layout, rows, draws.actions[where], room)
             used = ~self.outside.waiting & (filled < steps)
             self._keep(batch, where, used, rows, drawn)
-            found = self.outside.step(drawn[2])
+            found = self.outside.step(sent_all(layout, drawn[2]))
             self._observations = found.observations
             scores += self._scored(found)
             count_rows(scaling, found.observations, ~self.outside.waiting)
@@ -97,13 +99,22 @@ class Stage:
 
 
 def chosen(
-    params: Array, layout: Layout, rows: Array, uniforms: Floats, normals: Floats, room: Array
+    params: Array, layout: Layout, rows: Array, numbers: Floats, room: Array
 ) -> tuple[Floats, Floats, Floats]:
     """For observations (N, D) as networks take them: policies as described, log-probabilities and actions."""
-    outputs, envs = layout.outputs, len(rows)
-    described, log_probs = np.zeros((envs, outputs)), np.zeros(envs)
-    actions = np.zeros((envs, outputs if layout.continuous else 1))
+    envs, head = len(rows), layout.head
+    described, log_probs, actions = np.zeros((envs, head.described)), np.zeros(envs), np.zeros((envs, head.dimensions))
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    choose(policy_network(layout, params), layout, log_std, rows, uniforms, normals, described, log_probs, actions,
-           np.ones(outputs, dtype=np.bool_), np.empty(outputs), room)  # fmt: skip
+    choose(policy_network(layout, params), layout, log_std, rows, numbers, described, log_probs, actions,
+           np.ones(head.outputs, dtype=np.bool_), np.empty(head.outputs), np.empty(head.outputs), room)  # fmt: skip
     return described, log_probs, actions
+
+
+@kernel
+def sent_all(layout: Layout, actions: Floats) -> Floats:
+    """Actions (N, dimensions) as environments from outside take them."""
+    found = np.empty(actions.shape)
+    for n in range(len(actions)):
+        for j in range(actions.shape[1]):
+            found[n, j] = sent(layout.head, layout.bounds, actions[n], j)
+    return found

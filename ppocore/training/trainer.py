@@ -63,6 +63,10 @@ class Trainer:
         spec = spec_of(config.env) if self.stage is None else self.stage.outside.spec
         if config.normalize_observations and spec.tabular:
             raise BadRun(f"train: normalize_observations is True; observations of {config.env} are numbers of states.")
+        try:
+            config.require_fitting_head(spec)
+        except ValueError as error:
+            raise BadRun(str(error)) from None
         self.layout = layout_of(config, spec)
         self.rng = np.random.default_rng(config.seed)
         params = first_parameters(config, self.layout, self.rng)

@@ -95,7 +95,6 @@ class Lesson(NamedTuple):
 
     rows: Ints
     """Which samples of the batch."""
-    old_log_std: Floats
     log_std: Floats
     mean: float
     """To be subtracted from advantages."""
@@ -123,15 +122,14 @@ def _update(
     orders: Ints, minibatch: int, report: Floats, found: Floats,
 ) -> None:  # fmt: skip
     """In every thread: what is not dealt out, all of them compute alike."""
-    old_log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
     shares, share = min(SHARES, (minibatch + BLOCK - 1) // BLOCK), minibatch / orders.shape[1]
     tasks, taken = shares if layout.shared else 2 * shares, learner.taken[0]
     for epoch in range(len(orders)):
         for first in range(0, orders.shape[1], minibatch):
             rows = orders[epoch, first : first + minibatch]
             mean, scale = _normalisation(advantages, rows, rule.normalize, rule.ddof)
-            lesson = Lesson(rows, old_log_std, learner.params[layout.log_std : layout.value].astype(np.float64), mean,
-                            scale, shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)  # fmt: skip
+            lesson = Lesson(rows, learner.params[layout.log_std : layout.value].astype(np.float64), mean, scale,
+                            shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)  # fmt: skip
             for task in range(place.rank, tasks, place.size):
                 _task(task, learner, layout, rule, batch, advantages, returns, lesson, found)
             if not meet(place):
@@ -185,29 +183,30 @@ def _policy_pulls(
     pulls: Array, grad_log_std: Array, report: Floats,
 ) -> None:  # fmt: skip
     """What the policy's loss pulls its outputs and log_std by, and the sums to report."""
-    outputs, count = layout.outputs, len(lesson.rows)
-    row, described, pulled = np.empty(outputs), np.empty(outputs), np.empty(outputs)
-    legal, spreads = np.ones(outputs, dtype=np.bool_), np.zeros(len(grad_log_std))
+    head, outputs, count = layout.head, layout.head.outputs, len(lesson.rows)
+    row, pulled, chances = np.empty(outputs), np.empty(outputs), np.empty(outputs)
+    described, legal = np.empty(head.described), np.ones(outputs, dtype=np.bool_)
+    spreads = np.zeros(len(grad_log_std))
     for i in range(len(rows)):
         k = rows[i]
         for j in range(outputs):
             row[j] = found[i, j]
-        describe(layout.continuous, row, legal, described)
+        describe(head, row, lesson.log_std, legal, described, chances)
         old, action = batch.described[k], batch.actions[k]
-        d = log_prob(layout.continuous, described, lesson.log_std, action) - batch.log_probs[k]
+        taken = log_prob(head, described, action)
+        d = taken - batch.log_probs[k]
         ratio = np.exp(d)
         advantage = (advantages[k] - lesson.mean) * lesson.scale
         term, slope = clip_kernel(ratio, advantage, rule.clip_eps, rule.clip_eps, np.inf)
-        spread = entropy(layout.continuous, described, lesson.log_std) if lesson.watched or rule.ent_coef != 0 else 0.0
-        pull(layout.continuous, described, lesson.log_std, action, old, lesson.old_log_std, spread, -slope / count,
-             -rule.ent_coef / count, rule.kl_coef / count, pulled, spreads)  # fmt: skip
+        pull(head, row, described, chances, action, old, -slope / count, -rule.ent_coef / count, rule.kl_coef / count,
+             pulled, spreads)  # fmt: skip
         for j in range(outputs):
             pulls[i, j] = pulled[j]
         report[RATIO_MIN], report[RATIO_MAX] = min(report[RATIO_MIN], ratio), max(report[RATIO_MAX], ratio)
         if lesson.watched:
             report[0] -= term
-            report[2] += spread
-            report[3] += divergence(layout.continuous, old, lesson.old_log_std, described, lesson.log_std)
+            report[2] += entropy(head, described, chances, taken)
+            report[3] += divergence(head, old, described)
             report[4] += k3_kernel(d)
             report[5] += 1.0 if abs(ratio - 1.0) > rule.clip_eps else 0.0
     for j in range(len(spreads)):

@@ -106,6 +106,19 @@ def test_numbers_of_states_and_of_actions_may_begin_anywhere() -> None:
     assert env.action == 1
 
 
+def test_several_choices_at_once_begin_where_their_space_says() -> None:
+    class Several(Given):
+        action_space = spaces.MultiDiscrete([2, 3], start=[0, 5])
+
+    env = Several()
+    outside = Outside(SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP), "several")
+    outside.begin(0)
+    outside.step(np.array([[1.0, 2.0]]))
+
+    assert (outside.spec.nvec, outside.spec.continuous) == ((2, 3), False)
+    np.testing.assert_array_equal(env.action, [1, 7])
+
+
 class Given(gymnasium.Env):
     """Answers what its class says."""
 
@@ -126,7 +139,7 @@ class Given(gymnasium.Env):
     ("observation_space", spaces.Tuple([spaces.Discrete(2)]), "observation space is Tuple(Discrete(2)); it must be"),
     ("observation_space", spaces.Dict(a=spaces.Discrete(2)), "observation space is Dict('a': Discrete(2)); it must be"),
     ("observation_space", spaces.MultiBinary(3), "observation space is MultiBinary(3); it must be Box or Discrete"),
-    ("action_space", spaces.MultiDiscrete([2, 3]), "action space is MultiDiscrete([2 3]); it must be Discrete, or Box"),
+    ("action_space", spaces.MultiBinary(2), "action space is MultiBinary(2); it must be Discrete, MultiDiscrete, or"),
     ("action_space", spaces.Box(0, 3, (2,), np.int64), "action space is Box(0, 3, (2,), int64); it must be"),
 ])
 def test_other_spaces_are_refused(place: str, space: Any, says: str) -> None:

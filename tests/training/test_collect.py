@@ -9,13 +9,16 @@ import pytest
 
 from ppocore.environments.dynamics import observe, reset, step
 from ppocore.networks import mlp
-from ppocore.training import Config, Trainer
+from ppocore.training import Config, Trainer, heads
 from ppocore.training import trainer as training
 from tests.closeness import assert_within
+from tests.training.pairs import add_pairs
 
 WORLDS = [
     ("CartPole-v1", 300), ("Pendulum-v1", 450), ("MountainCar-v0", 250), ("FrozenLake-v1", 250), ("Acrobot-v1", 520),
+    ("Pairs-v0", 250), ("Pendulum-v1 within its bounds", 250),
 ]
+HEADS = {"Pendulum-v1 within its bounds": {"head": "tanh_gaussian", "log_std_from": "state"}}
 
 
 @pytest.fixture
@@ -24,6 +27,7 @@ def played(monkeypatch: pytest.MonkeyPatch):
 
     def play(env: str, steps: int, **more: Any) -> tuple[Trainer, Any, np.ndarray, np.ndarray]:
         kept: dict[str, Any] = {}
+        add_pairs(monkeypatch)
         drawn = training.draws_for
 
         def keep(*given: Any) -> Any:
@@ -33,7 +37,7 @@ def played(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(training, "draws_for", keep)
         monkeypatch.setattr(training, "update", lambda *given: None)
         sizes = {"num_envs": 3, "num_steps": steps, "num_minibatches": 1, "hidden": (6,)}
-        trainer = Trainer(Config(env, dtype="float64", seed=4, **(sizes | more)))
+        trainer = Trainer(Config(env.split()[0], dtype="float64", seed=4, **(sizes | more | HEADS.get(env, {}))))
         first = trainer.arena.states.copy()
         next(trainer.run())
         return trainer, trainer._batch, first, kept["draws"].world
@@ -47,6 +51,13 @@ def values_of(trainer: Trainer, rows: np.ndarray) -> np.ndarray:
     network = params[: layout.log_std] if layout.shared else params[layout.value :]
     return mlp(network, rows, np.zeros((len(rows), sizes[-1])), sizes=sizes,
                activation="tanh").outputs[:, layout.value_output]
+
+
+def sent(trainer: Trainer, env: str, action: np.ndarray) -> float:
+    """A squashed action stretched; a pair by its place in a table of 2 x 3; else the number itself."""
+    if env in HEADS:
+        return heads.sent(trainer.layout.head, trainer.layout.bounds, action, 0)
+    return 3 * action[0] + action[1] if env == "Pairs-v0" else action[0]
 
 
 def seen(trainer: Trainer, state: np.ndarray) -> np.ndarray:
@@ -64,7 +75,8 @@ def test_every_step_again(env: str, steps: int, played) -> None:
     for t in range(steps):
         for n in range(3):
             np.testing.assert_array_equal(batch.observations[t, n], seen(trainer, states[n]))
-            reward, over = step(arena.kind, arena.tables, states[n], batch.actions[t, n, 0], draws[t, n, 0])
+            action = sent(trainer, env, batch.actions[t, n])
+            reward, over = step(arena.kind, arena.tables, states[n], action, draws[t, n, 0])
             elapsed[n] += 1
             scores[n] += reward
             cut = bool(arena.limit and elapsed[n] >= arena.limit)

@@ -11,15 +11,25 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ppocore.training import BadRun, Config, Trainer, folder, resume, train
+from tests.training.pairs import add_pairs
 
 SMALL = Config("CartPole-v1", total_steps=6 * 256, num_envs=4, num_steps=64, hidden=(8,), seed=5)
 KILLS = int(os.environ.get("PPOCORE_KILLS", "10"))
 """100 by hand: PPOCORE_KILLS=100 python -m pytest tests/training/test_folder.py -k kill"""
+
+RUNS: dict[str, dict[str, Any]] = {
+    "CartPole-v1": {},
+    "Pendulum-v1": {},
+    "Pendulum-v1 within its bounds": {"head": "tanh_gaussian", "log_std_from": "state"},
+    "FrozenLake-v1": {},
+    "Pairs-v0": {},
+}
 
 
 def everything(trainer: Trainer) -> list[bytes]:
@@ -45,10 +55,11 @@ def test_a_saved_run_is_the_same_run(tmp_path: Path) -> None:
     assert back.config == SMALL
 
 
-@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1"])
+@pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("at", [0, 1, 4, 6])
-def test_resumed_anywhere_it_ends_the_same(env: str, at: int, tmp_path: Path) -> None:
-    config = Config(**(SMALL.as_dict() | {"env": env, "hidden": (8,)}))
+def test_resumed_anywhere_it_ends_the_same(run: str, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_pairs(monkeypatch)
+    config = Config(**(SMALL.as_dict() | {"env": run.split()[0], "hidden": (8,)} | RUNS[run]))
     whole, part, history = train(config), Trainer(config), []
     for _ in range(at):
         history.append(next(part.run()))
@@ -66,16 +77,19 @@ def test_two_runs_of_one_seed_are_the_same_and_of_two_are_not() -> None:
     assert runs[0].learner.params.tobytes() != runs[2].learner.params.tobytes()
 
 
+@pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("threads", ["1", "2", "4"])
-def test_the_number_of_threads_changes_nothing(threads: str) -> None:
-    code = ("from ppocore.training import *; import hashlib; "
-            "params = train(Config('CartPole-v1', total_steps=4096)).learner.params; "
+def test_the_number_of_threads_changes_nothing(run: str, threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_pairs(monkeypatch)
+    config = f"Config({run.split()[0]!r}, total_steps=4096, **{RUNS[run]!r})"
+    code = ("from ppocore.training import *; from tests.training.pairs import *; import hashlib; "
+            f"add_pairs(pytest.MonkeyPatch()); params = train({config}).learner.params; "
             "print(hashlib.sha256(params.tobytes()).hexdigest())")
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                            env={**os.environ, **dict.fromkeys(names, threads)})
 
-    here = train(Config("CartPole-v1", total_steps=4096)).learner.params
+    here = train(Config(run.split()[0], total_steps=4096, **RUNS[run])).learner.params
     assert found.stdout.strip() == hashlib.sha256(here.tobytes()).hexdigest()
 
 

@@ -112,7 +112,7 @@ def test_every_step_is_drawn_by_random_numbers_of_its_own(mode: AutoresetMode, m
     monkeypatch.setattr(training, "draws_for", keep)
     batch, _, _ = trained(mode, math.nan, monkeypatch)
 
-    uniforms = kept[0].uniforms.reshape(STEPS, 3)
+    uniforms = kept[0].actions.reshape(STEPS, 3)
     chances = np.exp(batch.described).cumsum(axis=2)
     np.testing.assert_array_equal(batch.actions[..., 0], uniforms >= chances[..., 0])
     assert set(batch.actions.ravel()) == {0.0, 1.0}
@@ -166,6 +166,34 @@ def test_real_actions_of_a_pendulum_from_outside(tmp_path: Path) -> None:
     assert len(trainer.recent) == 10
     assert all(-2000 < score < 0 for score in trainer.recent)
     assert evaluate(trainer, num_episodes=2, seed=3, greedy=False).shape == (2,)
+
+
+@pytest.mark.parametrize(("space", "head"), [
+    (gymnasium.spaces.MultiDiscrete([2, 3], start=[0, 5]), "auto"),
+    (gymnasium.spaces.Box(np.float32([-1.0, 2.0]), np.float32([1.0, 6.0])), "tanh_gaussian"),
+])
+def test_other_heads_play_outside_within_the_space(space: Any, head: str) -> None:
+    """A reward for a high last entry: learned, and never by an action outside the space."""
+    class High(gymnasium.Env):
+        observation_space, action_space, steps = gymnasium.spaces.Box(-1.0, 1.0, (2,)), space, 0
+
+        def reset(self, *, seed=None, options=None):
+            self.steps = 0
+            return np.zeros(2, dtype=np.float32), {}
+
+        def step(self, action):
+            assert space.contains(action), action
+            self.steps += 1
+            return np.zeros(2, dtype=np.float32), float(action[1]), False, self.steps == 10, {}
+
+    def envs(count: int) -> Any:
+        return gymnasium.vector.SyncVectorEnv([High] * count, autoreset_mode=AutoresetMode.NEXT_STEP)
+
+    config = Config("high", head=head, total_steps=8192, num_envs=4, hidden=(8,), learning_rate=0.01, seed=3)
+    untrained, trained = Trainer(config, make_envs=envs), train(config, make_envs=envs)
+
+    before, after = (evaluate(run, num_episodes=20, seed=0, greedy=False).mean() for run in (untrained, trained))
+    assert after > before + 5
 
 
 def test_resumed_from_outside_learning_goes_on_exactly_and_episodes_begin_anew(tmp_path: Path) -> None:

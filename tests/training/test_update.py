@@ -21,12 +21,18 @@ from ppocore import (
     gaussian_entropy,
     gaussian_kl,
     gaussian_log_prob,
+    multidiscrete_entropy,
+    multidiscrete_kl,
+    multidiscrete_log_prob,
+    squashed_gaussian_log_prob,
     surrogate_loss,
     value_loss,
 )
+from ppocore.environments import spec_of
 from ppocore.networks import mlp
 from ppocore.training import Config, Trainer
 from ppocore.training import trainer as training
+from tests.training.pairs import SPEC, add_pairs
 
 BASE = {"num_envs": 4, "num_steps": 48, "num_epochs": 3, "num_minibatches": 2, "hidden": (8, 5), "dtype": "float64",
         "learning_rate": 0.01, "seed": 3}
@@ -48,7 +54,22 @@ CHOICES = {
     "shared trunk, real actions": {"env": "Pendulum-v1", "shared_trunk": True},
     "real actions": {"env": "Pendulum-v1", "log_std": -0.5},
     "real actions, kl": {"env": "Pendulum-v1", "algo": "kl", "kl_coef": 0.3, "ent_coef": 0.01},
+    "tanh": {"env": "Pendulum-v1", "head": "tanh_gaussian", "log_std": -0.5, "ent_coef": 0.01},
+    "tanh, kl, entropy of samples": {"env": "Pendulum-v1", "head": "tanh_gaussian", "algo": "kl", "kl_coef": 0.3,
+                                     "log_std": -0.5, "ent_coef": 0.01, "entropy_estimate": "log_prob"},
+    "spread of the state": {"env": "Pendulum-v1", "log_std_from": "state", "log_std": -0.5, "ent_coef": 0.01},
+    "clipped spread of the state": {"env": "Pendulum-v1", "head": "tanh_gaussian", "log_std_from": "state",
+                                    "log_std": -0.5, "log_std_min": -0.505, "log_std_max": -0.495, "algo": "kl"},
+    "shared trunk, spread of the state": {"env": "Pendulum-v1", "shared_trunk": True, "log_std_from": "state"},
+    "pairs": {"env": "Pairs-v0"},
+    "pairs, kl": {"env": "Pairs-v0", "algo": "kl", "kl_coef": 0.3, "ent_coef": 0.05},
+    "entropy of samples": {"ent_coef": 0.05, "entropy_estimate": "log_prob"},
 }
+
+
+@pytest.fixture(autouse=True)
+def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_pairs(monkeypatch)
 
 
 class Recorded:
@@ -71,23 +92,46 @@ def flat(array: Any) -> Any:
     return array.reshape(-1, *array.shape[2:])
 
 
-def policy_terms(config: Config, layout: Any, outputs: Any, log_std: Any, old: Any, rows: Any, batch: Any) -> tuple:
+def policy_terms(config: Config, outputs: Any, log_std: Any, rows: Any, batch: Any) -> tuple:
     """log pi, entropy and KL(old, new) of the rows, each with its gradients in outputs and log_std."""
-    actions, count = flat(batch.actions)[rows], len(rows)
-    if layout.continuous:
-        spread, old_spread = (np.tile(one, (count, 1)) for one in (log_std, old))
-        old_outputs = flat(batch.described)[rows]
-        a, b = gaussian_log_prob(outputs, spread, actions), gaussian_entropy(outputs, spread)
-        c = gaussian_kl(old_outputs, old_spread, outputs, spread)
-        return ((a.log_prob, a.grad_mean, a.grad_log_std), (b.entropy, 0 * outputs, b.grad_log_std),
-                (c.kl, c.grad_other_mean, c.grad_other_log_std))
-    a, b = categorical_log_prob(outputs, actions[:, 0].astype(int)), categorical_entropy(outputs)
-    c = categorical_kl(flat(batch.described)[rows], outputs)
-    none = np.zeros((count, 0))
+    actions, old = flat(batch.actions)[rows], flat(batch.described)[rows]
+    terms = real_terms if spec_of(config.env).continuous else choice_terms
+    played, entropy, kl = terms(config, outputs, log_std, actions, old)
+    if config.entropy_estimate == "log_prob":
+        entropy = tuple(-array for array in played)
+    return played, entropy, kl
+
+
+def choice_terms(config: Config, outputs: Any, log_std: Any, actions: Any, old: Any) -> tuple:
+    none = np.zeros((len(outputs), 0))
+    if config.env == SPEC.id:
+        a = multidiscrete_log_prob(outputs, actions.astype(int), SPEC.nvec)
+        b, c = multidiscrete_entropy(outputs, SPEC.nvec), multidiscrete_kl(old, outputs, SPEC.nvec)
+    else:
+        a, b = categorical_log_prob(outputs, actions[:, 0].astype(int)), categorical_entropy(outputs)
+        c = categorical_kl(old, outputs)
     return (a.log_prob, a.grad_logits, none), (b.entropy, b.grad_logits, none), (c.kl, c.grad_other_logits, none)
 
 
-def expected_gradient(config: Config, layout: Any, params: Any, old: Any, kept: Recorded, rows: Any) -> Any:
+def real_terms(config: Config, outputs: Any, log_std: Any, actions: Any, old: Any) -> tuple:
+    size = actions.shape[1]
+    mean, of_state = outputs[:, :size], config.log_std_from == "state"
+    raw = outputs[:, size:] if of_state else np.tile(log_std, (len(outputs), 1))
+    spread = np.clip(raw, config.log_std_min, config.log_std_max) if of_state else raw
+    a = (gaussian_log_prob(mean, spread, actions) if config.head != "tanh_gaussian"
+         else squashed_gaussian_log_prob(mean, spread, np.tanh(actions)))
+    b, c = gaussian_entropy(mean, spread), gaussian_kl(old[:, :size], old[:, size:], mean, spread)
+
+    def placed(value: Any, by_mean: Any, by_spread: Any) -> tuple:
+        if not of_state:
+            return value, by_mean, by_spread
+        return value, np.hstack([by_mean, by_spread * (spread == raw)]), np.zeros((len(outputs), 0))
+
+    return (placed(a.log_prob, a.grad_mean, a.grad_log_std), placed(b.entropy, 0 * mean, b.grad_log_std),
+            placed(c.kl, c.grad_other_mean, c.grad_other_log_std))
+
+
+def expected_gradient(config: Config, layout: Any, params: Any, kept: Recorded, rows: Any) -> Any:
     """The loss of a minibatch, term by term."""
     seen = flat(kept.batch.observations)[rows]
     advantages = flat(kept.advantages)[rows]
@@ -97,8 +141,8 @@ def expected_gradient(config: Config, layout: Any, params: Any, old: Any, kept: 
     parts = params[: layout.log_std], params[layout.log_std : layout.value], params[layout.value :]
     shape = {"sizes": layout.policy_sizes.tolist(), "activation": config.activation}
     found = mlp(parts[0], seen, np.zeros((len(rows), layout.policy_sizes[-1])), **shape).outputs
-    outputs = found[:, : layout.outputs]
-    log_prob, entropy, kl = policy_terms(config, layout, outputs, parts[1], old, rows, kept.batch)
+    outputs = found[:, : layout.head.outputs]
+    log_prob, entropy, kl = policy_terms(config, outputs, parts[1], rows, kept.batch)
     played = flat(kept.batch.log_probs)[rows]
     loss = (clip_loss(log_prob[0], played, advantages, clip_eps=config.clip_eps) if config.algo == "clip"
             else surrogate_loss(log_prob[0], played, advantages))
@@ -106,7 +150,7 @@ def expected_gradient(config: Config, layout: Any, params: Any, old: Any, kept: 
     pulls, spread = (loss.grad_log_prob[:, None] * log_prob[i] - config.ent_coef * entropy[i] / len(rows)
                      + beta * kl[i] / len(rows) for i in (1, 2))
     value_shape = shape | {"sizes": layout.value_sizes.tolist()}
-    values = (found[:, layout.outputs] if config.shared_trunk
+    values = (found[:, layout.head.outputs] if config.shared_trunk
               else mlp(parts[2], seen, np.zeros((len(rows), 1)), **value_shape).outputs[:, 0])
     targets = flat(kept.returns)[rows]
     judged = (clipped_value_loss(values, targets, flat(kept.batch.values)[rows], value_clip_eps=config.value_clip_eps)
@@ -126,11 +170,10 @@ def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: py
     kept = Recorded(config, monkeypatch)
     layout, params = kept.trainer.layout, kept.before
     first, second, step = np.zeros_like(params), np.zeros_like(params), 0
-    old = params[layout.log_std : layout.value].copy()
     size = config.batch_size // config.num_minibatches
     for order in kept.orders:
         for start in range(0, config.batch_size, size):
-            gradient = expected_gradient(config, layout, params, old, kept, order[start : start + size])
+            gradient = expected_gradient(config, layout, params, kept, order[start : start + size])
             norm = float(np.linalg.norm(gradient))
             if config.grad_norm_eps:
                 gradient = gradient * min(1.0, config.max_grad_norm / (norm + config.grad_norm_eps))
