@@ -38,6 +38,8 @@ class Spec:
         return self.num_actions == 0 and not self.nvec
 
 
+OUTSIDE = -1
+"""The kind of every environment that is not compiled here."""
 CART_POLE, ACROBOT, MOUNTAIN_CAR, MOUNTAIN_CAR_CONTINUOUS, PENDULUM, TABULAR = range(6)
 SPECS = {
     spec.id: spec
@@ -55,6 +57,11 @@ SPECS = {
 }
 FORMER = {"CliffWalking-v0": "CliffWalking-v1", "Taxi-v3": "Taxi-v4"}
 """Earlier numbers of versions whose default worlds are the same (Gymnasium 1.3 renamed Taxi)."""
+
+
+def is_compiled(id: str) -> bool:
+    """Whether the environment of that id is one of ours."""
+    return FORMER.get(id, id) in SPECS
 
 
 def spec_of(id: str) -> Spec:

@@ -9,7 +9,7 @@ import numpy as np
 from ppocore._arrays import Bools, Floats, Ints
 from ppocore._kernels import kernel
 from ppocore.environments import acrobot, cart_pole, mountain_car, pendulum
-from ppocore.environments.catalogue import Spec
+from ppocore.environments.catalogue import OUTSIDE, Spec
 from ppocore.worlds.tables import cliff, frozen_lake, taxi
 from ppocore.worlds.world import World
 
@@ -36,8 +36,8 @@ class Tables(NamedTuple):
 
 
 def tables_of(spec: Spec) -> Tables:
-    """The tables of a tabular environment."""
-    if not spec.tabular:
+    """The tables of a tabular environment that is compiled here."""
+    if not spec.tabular or spec.kind == OUTSIDE:
         nothing = np.zeros((1, 1, 1))
         return Tables(nothing, nothing.astype(np.int64), nothing, nothing.astype(np.bool_), np.ones(1))
     world = _world(spec.id)

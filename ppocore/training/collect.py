@@ -16,6 +16,7 @@ from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, re
 from ppocore.networks import BLOCK, forward_block
 from ppocore.training.heads import describe, draw, sent_as_one
 from ppocore.training.layout import Layout, policy_network, value_network
+from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_row
 from ppocore.training.team import Place, Team
 
 GROUPS = 4
@@ -118,60 +119,93 @@ def look(arena: Arena, state: Floats, seen: Floats, row: Array) -> None:
 
 
 def collect(
-    params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, rooms: Array, team: Team
+    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, rooms: Array, team: Team
 ) -> None:
     """Play T steps in all N environments, and value every state met; `rooms` are workspaces, one for each thread."""
     envs, observed = batch.observations.shape[1:]
-    size = min(BLOCK, max(FEW, -(-envs // GROUPS)))
+    # Statistics are of all environments at every step: they are one group.
+    size = envs if scaling.observations or scaling.rewards else min(BLOCK, max(FEW, -(-envs // GROUPS)))
     last = np.empty((envs, observed), dtype=params.dtype)
-    team.run(_collect, params, layout, arena, draws, batch, size, last, rooms)
+    team.run(_collect, params, layout, arena, scaling, draws, batch, size, last, rooms)
 
 
 @kernel
 def _collect(
-    place: Place, params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, size: int, last: Array,
-    rooms: Array,
+    place: Place, params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, size: int,
+    last: Array, rooms: Array,
 ) -> None:  # fmt: skip
     """In every thread: its groups of environments, and they alone."""
     for first in range(place.rank * size, len(last), place.size * size):
         end = min(first + size, len(last))
-        _play(params, layout, arena, draws, batch, first, end, last, rooms[place.rank])
-        _value_all(params, layout, batch, first, end, last, rooms[place.rank])
+        _play(params, layout, arena, scaling, draws, batch, first, end, last, rooms[place.rank])
+        value_all(params, layout, batch, first, end, last, rooms[place.rank])
 
 
 @kernel
 def _play(
-    params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, first: int, end: int, last: Array,
-    room: Array,
+    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, first: int, end: int,
+    last: Array, room: Array,
 ) -> None:  # fmt: skip
     """All steps of the environments from `first` to `end`; where they stand afterwards goes to `last`."""
     policy = policy_network(layout, params)
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    head, size, outputs = layout.head, batch.observations.shape[2], layout.head.outputs
+    size, outputs = batch.observations.shape[2], layout.head.outputs
     legal = np.ones(outputs, dtype=np.bool_)
     row, chances, seen = np.empty(outputs), np.empty(outputs), np.empty(max(size, 8))
     for t in range(len(batch.rewards)):
         for n in range(first, end):
             look(arena, arena.states[n], seen, batch.observations[t, n])
-        found = forward_block(policy, layout.policy_sizes, layout.relu, batch.observations[t, first:end], room)
+            scale_row(scaling, batch.observations[t, n])
+        choose(policy, layout, log_std, batch.observations[t, first:end], draws.actions[t, first:end],
+               batch.described[t, first:end], batch.log_probs[t, first:end], batch.actions[t, first:end], legal, row,
+               chances, room)  # fmt: skip
         for n in range(first, end):
-            for j in range(outputs):
-                row[j] = found[n - first, j]
-            describe(head, row, log_std, legal, batch.described[t, n], chances)
-            batch.log_probs[t, n] = draw(head, batch.described[t, n], chances, draws.actions[t, n],
-                                         batch.actions[t, n])  # fmt: skip
+            _advance(layout, arena, n, draws.world[t, n], batch, t, seen, last)
+        if scaling.observations:
+            count_states(arena, scaling, seen)
         for n in range(first, end):
-            _advance(params, layout, arena, n, draws.world[t, n], batch, t, seen, last, room)
+            if batch.truncated[t, n] and not batch.terminated[t, n]:
+                scale_row(scaling, last[n])
+                value_rows(params, layout, last[n : n + 1], batch.next_values[t, n : n + 1], room)
+        if scaling.rewards:
+            everywhere = np.ones(len(last), dtype=np.bool_)
+            scale_rewards(scaling, batch.rewards[t], batch.terminated[t] | batch.truncated[t], everywhere)
     for n in range(first, end):
         look(arena, arena.states[n], seen, last[n])
+        scale_row(scaling, last[n])
+
+
+@kernel
+def choose(
+    policy: Array, layout: Layout, log_std: Floats, observations: Array, numbers: Floats, described: Floats,
+    log_probs: Floats, actions: Floats, legal: Bools, row: Floats, chances: Floats, room: Array,
+) -> None:  # fmt: skip
+    """Draw an action for each of N observations; `legal`, `row` and `chances` are room for one."""
+    for first in range(0, len(observations), BLOCK):
+        block = observations[first : first + BLOCK]
+        found = forward_block(policy, layout.policy_sizes, layout.relu, block, room)
+        for i in range(len(block)):
+            n = first + i
+            for j in range(len(row)):
+                row[j] = found[i, j]
+            describe(layout.head, row, log_std, legal, described[n], chances)
+            log_probs[n] = draw(layout.head, described[n], chances, numbers[n], actions[n])
+
+
+@kernel
+def count_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
+    """Take what is seen of all environments into the statistics; `seen` is room for one."""
+    rows = np.empty((len(arena.states), len(scaling.mean)))
+    for n in range(len(rows)):
+        look(arena, arena.states[n], seen, rows[n])
+    count_rows(scaling, rows, np.ones(len(rows), dtype=np.bool_))
 
 
 @kernel
 def _advance(
-    params: Array, layout: Layout, arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats,
-    last: Array, room: Array,
-) -> None:  # fmt: skip
-    """One step of one environment; where an episode ends, the value of its final state and a new beginning."""
+    layout: Layout, arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array
+) -> None:
+    """One step of one environment; where an episode is cut, its final state into `last`, and a new beginning."""
     state = arena.states[n]
     action = batch.actions[t, n, 0]
     if layout.head.squashed or layout.head.choices > 1:
@@ -186,7 +220,6 @@ def _advance(
     batch.next_values[t, n] = 0.0
     if cut and not over:
         look(arena, state, seen, last[n])
-        _value_rows(params, layout, last[n : n + 1], batch.next_values[t, n : n + 1], room)
     if cut or over:
         batch.finished[t, n] = arena.scores[n]
         reset(arena.kind, arena.tables, state, draws[1:])
@@ -195,7 +228,7 @@ def _advance(
 
 
 @kernel
-def _value_all(
+def value_all(
     params: Array, layout: Layout, batch: Batch, first: int, end: int, last: Array, room: Array
 ) -> None:
     """Values of all states that the environments from `first` to `end` were in."""
@@ -209,10 +242,10 @@ def _value_all(
         for i in range(count):
             for j in range(last.shape[1]):
                 rows[i, j] = batch.observations[begin + i // wide, first + i % wide, j]
-        _value_rows(params, layout, rows[:count], found, room)
+        value_rows(params, layout, rows[:count], found, room)
         for i in range(count):
             batch.values[begin + i // wide, first + i % wide] = found[i]
-    _value_rows(params, layout, last[first:end], found, room)
+    value_rows(params, layout, last[first:end], found, room)
     for t in range(steps):
         for n in range(first, end):
             if not (batch.terminated[t, n] or batch.truncated[t, n]):
@@ -220,11 +253,13 @@ def _value_all(
 
 
 @kernel
-def _value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: Array) -> None:
-    """Values of a block."""
-    outputs = forward_block(value_network(layout, params), layout.value_sizes, layout.relu, rows, room)
-    for i in range(len(rows)):
-        found[i] = outputs[i, layout.value_output]
+def value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: Array) -> None:
+    """Values of any number of rows."""
+    for first in range(0, len(rows), BLOCK):
+        block = rows[first : first + BLOCK]
+        outputs = forward_block(value_network(layout, params), layout.value_sizes, layout.relu, block, room)
+        for i in range(len(block)):
+            found[first + i] = outputs[i, layout.value_output]
 
 
 def new_arena(kind: int, tabular: bool, limit: int, tables: Tables, envs: int) -> Arena:

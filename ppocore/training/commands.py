@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import numpy as np
 import typer
 
-from ppocore.environments import SPECS
+from ppocore.environments import SPECS, is_compiled
 from ppocore.training.config import Config
 from ppocore.training.errors import BadRun
 from ppocore.training.presets import describe, listed, preset_of, settings_of
@@ -25,7 +25,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 
 def train(
-    env: Annotated[str | None, typer.Argument(help=f"One of {', '.join(SPECS)}.", show_default=False)] = None,
+    env: Annotated[str | None, typer.Argument(
+        help=f"Compiled: {', '.join(SPECS)}. Any other id is made with Gymnasium.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for checkpoints, progress.csv and the curve.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, bit for bit.")] = None,
     preset: Annotated[str | None, typer.Option(help="Conventions and published settings of a library (ppocore presets"
@@ -34,7 +35,7 @@ def train(
                                               min=0)] = 5.0,
     **settings: Any,
 ) -> None:
-    """Train a policy in a compiled environment, under a live line; then say what came out."""
+    """Train a policy, under a live line; then say what came out."""
     from ppocore.training import session
 
     chosen = {name: value for name, value in settings.items() if value is not None}
@@ -42,6 +43,7 @@ def train(
         raise BadRun("train: --resume takes everything from its folder; give no ENV, --out or settings with it.")
     if resume is None and env is None:
         raise BadRun("train: ENV is missing; name an environment (CartPole-v1), or a folder to --resume.")
+    _say_what_is_not_saved(env, out, resume)
     began = time.perf_counter()
     try:
         if resume is not None:
@@ -160,6 +162,16 @@ def _watched(start: Callable[[Callable[[Progress], object] | None], Trainer]) ->
                         f" {progress.clip_fraction:.0%} · {time.perf_counter() - began:.1f} s {speed}")  # fmt: skip
 
         return start(watch)
+
+
+def _say_what_is_not_saved(env: str | None, out: Path | None, resume: Path | None) -> None:
+    from ppocore.training.folder import read_config
+
+    name = read_config(resume).env if resume is not None and (resume / "config.json").exists() else env
+    if name is None or is_compiled(name) or (out or resume) is None:
+        return
+    which = "a resumed run" if resume is None else "this run"
+    print(f"{name}: episodes of Gymnasium's environments cannot be saved; {which} begins new ones and keeps all else.")
 
 
 def _interrupted(folder: Path | None) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ppocore._arrays import Doorman
-from ppocore.environments import Spec, spec_of
+from ppocore.environments import Spec, is_compiled, spec_of
 from ppocore.training import presets
 from ppocore.training.normalisation import std_eps_of
 
@@ -57,7 +57,7 @@ class Config:
     1024
     """
 
-    env: str = _says("Gymnasium id of a compiled environment", "CartPole-v1")
+    env: str = _says("Gymnasium id: compiled, or made with Gymnasium", "CartPole-v1")
     algo: str = _says("clip (S14), kl (S13), surrogate (S9, unclipped: to see it fail), on-policy (S1) or clip-kl"
                       " (S13 and S14 at once)", "clip")
     total_steps: int = _says("environment steps in all, rounded up to whole batches", 100_000)
@@ -102,6 +102,11 @@ class Config:
     normalize_over: str = _says("each minibatch, or the whole batch", "minibatch")
     advantage_std: str = _says("ddof0 or ddof1", "ddof0")
     std_eps: str = _says("outside:E: std + E; inside:E: sqrt(var + E); floor:E: max(std, E); none", "outside:1e-8")
+    normalize_observations: bool = _says("by running mean and variance", False)
+    normalize_rewards: bool = _says("by the running deviation of their discounted sum", False)
+    observation_clip: float = _says("largest normalised observation", 10.0)
+    reward_clip: float = _says("largest normalised reward", 10.0)
+    normalize_eps: float = _says("added to the running variances, inside the root", 1e-8)
     hidden: tuple[int, ...] = _says("sizes of the hidden layers, of policy and values each; none is a table", (64, 64))
     shared_trunk: bool = _says("policy and values share their hidden layers", False)
     activation: str = _says("tanh or relu", "tanh")
@@ -124,7 +129,8 @@ class Config:
 
     def __post_init__(self) -> None:
         door = Doorman("train")
-        spec = spec_of(self.env)
+        if not isinstance(self.env, str) or not self.env:
+            raise door.refusal("env", f"is {self.env!r}", "it must be the id of an environment")
         for name, options in OPTIONS.items():
             door.option(name, getattr(self, name), options)
         std_eps_of(self.std_eps)
@@ -137,6 +143,7 @@ class Config:
             ("stop_factor", "(0, inf)"), ("hidden_gain", "[0, inf)"), ("policy_gain", "[0, inf)"),
             ("value_gain", "[0, inf)"),
             ("vf_coef", "[0, inf)"), ("value_clip_eps", "[0, inf)"), ("ent_coef", "(-inf, inf)"),
+            ("observation_clip", "(0, inf)"), ("reward_clip", "(0, inf)"), ("normalize_eps", "(0, inf)"),
             ("max_grad_norm", "[0, inf)"), ("grad_norm_eps", "[0, inf)"), ("log_std", "[-20, 5]"),
             ("log_std_min", "[-20, 5]"), ("log_std_max", "[-20, 5]"),
         ):
@@ -150,10 +157,14 @@ class Config:
             raise door.refusal("shared_trunk", "is True", "hidden must have at least one layer to share")
         if self.shared_trunk and self.grad_norm_over == "networks":
             raise door.refusal("grad_norm_over", "is 'networks'", "with a shared trunk there is one: it must be all")
-        self._require_fitting_head(door, spec)
+        if is_compiled(self.env):
+            # Of others the spaces are known once they are made.
+            self.require_fitting_head(spec_of(self.env))
         self._require_whole_minibatches(door)
 
-    def _require_fitting_head(self, door: Doorman, spec: Spec) -> None:
+    def require_fitting_head(self, spec: Spec) -> None:
+        """ValueError where the actions of an environment do not allow the head."""
+        door = Doorman("train")
         if self.head != "auto" and not spec.continuous:
             raise door.refusal("head", f"is {self.head!r}", f"actions of {spec.id} are choices: it must be 'auto'")
         bounds = np.hstack([np.ravel(bound) for bound in spec.action_bounds])

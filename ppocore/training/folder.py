@@ -1,7 +1,8 @@
 """The folder of a run: config.json, progress.csv, checkpoint.npz; written whole or not at all, refused if damaged.
 
-A checkpoint is a plain .npz: the arrays named in `ARRAYS`, and under ``about`` the bytes of a JSON text with the
-format, the configuration, the count of updates, beta, and the state of the random numbers.  Nothing in it is executed.
+A checkpoint is a plain .npz: the arrays named in `ARRAYS`, the statistics where something is normalised, and under
+``about`` the bytes of a JSON text with the format, the configuration, the count of updates, beta, and the state of the
+random numbers.  Nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import numpy as np
 from ppocore._files import replace
 from ppocore.training.config import Config, config_from
 from ppocore.training.errors import BadRun
-from ppocore.training.trainer import Progress, Trainer
+from ppocore.training.scaling import statistics
+from ppocore.training.trainer import MakeEnvs, Progress, Trainer
 
 FORMAT, VERSION = "ppocore checkpoint", 1
 ARRAYS = ("params", "first_moment", "second_moment", "taken", "states", "elapsed", "scores", "recent")
@@ -52,11 +54,13 @@ def save(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
     _write(folder / CHECKPOINT, lambda file: np.savez(file, about=packed, **_arrays(trainer)))
 
 
-def resume(folder: Path) -> tuple[Trainer, list[Progress]]:
-    """The run as it was when last saved."""
+def resume(folder: Path, *, make_envs: MakeEnvs | None = None) -> tuple[Trainer, list[Progress]]:
+    """The run as it was when last saved; in environments from outside new episodes begin."""
     about, arrays = _read_checkpoint(folder / CHECKPOINT)
-    trainer = Trainer(_config(folder / CHECKPOINT, about))
+    trainer = Trainer(_config(folder / CHECKPOINT, about), make_envs=make_envs)
     for name, target in _arrays(trainer).items():
+        if name not in arrays:
+            raise BadRun(f"{folder / CHECKPOINT}: has no {name}, which its configuration needs.")
         if name != "recent":
             if arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:
                 raise BadRun(f"{folder / CHECKPOINT}: {name} is {arrays[name].dtype} {arrays[name].shape}; its"
@@ -113,7 +117,7 @@ def _arrays(trainer: Trainer) -> dict[str, Any]:
     return dict(zip(ARRAYS, (
         learner.params, learner.first_moment, learner.second_moment, learner.taken, arena.states, arena.elapsed,
         arena.scores, np.array(trainer.recent),
-    ), strict=True))  # fmt: skip
+    ), strict=True)) | statistics(trainer.scaling)  # fmt: skip
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -123,7 +127,7 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             if missing:
                 raise BadRun(f"{path}: is no checkpoint of ppocore (it has no {missing[0]}).")
             about = json.loads(stored["about"].tobytes())
-            arrays = {name: stored[name] for name in ARRAYS}
+            arrays = {name: stored[name] for name in stored.files if name != "about"}
     except BadRun:
         raise
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,16 +11,22 @@ from threadpoolctl import threadpool_limits
 
 from ppocore._arrays import Floats
 from ppocore.diagnostics import explained_variance
-from ppocore.environments import spec_of
+from ppocore.environments import SPECS, Spec, is_compiled, spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
 from ppocore.optimizers import adapt_kl_coef
-from ppocore.training.collect import Arena, begin, collect, draws_for, empty_batch, new_arena
+from ppocore.training.collect import Arena, begin, collect, count_states, draws_for, empty_batch, new_arena
 from ppocore.training.config import Config
+from ppocore.training.errors import BadRun
 from ppocore.training.judging import judge, normaliser_of
 from ppocore.training.layout import first_parameters, layout_of
+from ppocore.training.scaling import Scaling, new_scaling
+from ppocore.training.stage import Stage
 from ppocore.training.team import Team
 from ppocore.training.update import REPORT, Rule, new_learner, update
 from ppocore.training.value_terms import form_of
+
+MakeEnvs = Callable[[int], Any]
+"""From a number to a Gymnasium vector environment of so many."""
 
 
 class Progress(NamedTuple):
@@ -51,21 +57,36 @@ class Progress(NamedTuple):
 class Trainer:
     """A training run that can be looked at between updates, saved and taken up again."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        spec = spec_of(config.env)
+    def __init__(self, config: Config, *, make_envs: MakeEnvs | None = None) -> None:
+        self.config, self.make_envs = config, make_envs
+        self.stage = stage_for(config, make_envs, config.num_envs)
+        """Environments from outside; None where they are compiled."""
+        spec = spec_of(config.env) if self.stage is None else self.stage.outside.spec
+        if config.normalize_observations and spec.tabular:
+            raise BadRun(f"train: normalize_observations is True; observations of {config.env} are numbers of states.")
+        try:
+            config.require_fitting_head(spec)
+        except ValueError as error:
+            raise BadRun(str(error)) from None
         self.layout = layout_of(config, spec)
         self.rng = np.random.default_rng(config.seed)
         params = first_parameters(config, self.layout, self.rng)
         self.learner = new_learner(params, self.layout)
         self.arena: Arena = new_arena(spec.kind, spec.tabular, spec.max_episode_steps, tables_of(spec), config.num_envs)
-        begin(self.arena, self.rng.random((config.num_envs, DRAWS)))
+        self.scaling: Scaling = new_scaling(config, spec.observation_size)
+        if self.stage is None:
+            self._begin(spec)
         self._batch = empty_batch(config.num_steps, config.num_envs, self.layout, params.dtype)
         self.team = Team()
         self.updates = 0
         self.kl_coef = config.kl_coef if config.algo in ("kl", "clip-kl") else 0.0
         self.recent: list[float] = []
         """Scores of the last 100 episodes."""
+
+    def _begin(self, spec: Spec) -> None:
+        begin(self.arena, self.rng.random((self.config.num_envs, DRAWS)))
+        if self.scaling.observations:
+            count_states(self.arena, self.scaling, np.zeros(max(spec.observation_size, 8)))
 
     @property
     def finished(self) -> bool:
@@ -83,21 +104,28 @@ class Trainer:
         """One batch: play, judge, learn."""
         config, batch = self.config, self._batch
         draws = draws_for(config.num_steps, config.num_envs, self.layout, config.noise_hold, self.rng)
-        collect(self.learner.params, self.layout, self.arena, draws, batch, self.learner.rooms,
-                self.team)
+        scores = self._play(draws)
         advantages, returns = judge(config, batch)
         orders = np.array([self.rng.permutation(config.batch_size) for _ in range(config.num_epochs)])
         report, rate = np.zeros(len(REPORT)), self._scheduled("learning_rate")
         update(self.learner, self.layout, self._rule(rate), batch, advantages, returns, orders,
                config.batch_size // config.num_minibatches, report, self.team)  # fmt: skip
         if not np.isfinite(self.learner.params).all():
-            raise FloatingPointError(f"train: parameters are not finite after update {self.updates + 1}.")
+            raise BadRun(f"train: parameters are not finite after update {self.updates + 1};"
+                         f" learning_rate is {rate}, max_grad_norm {config.max_grad_norm}.")  # fmt: skip
         self.updates += 1
-        return self._progress(report, returns, rate)
+        return self._progress(report, returns, rate, scores)
 
-    def _progress(self, report: Floats, returns: Any, rate: float) -> Progress:
-        scores = self._batch.finished[np.isfinite(self._batch.finished)]
-        self.recent = [*self.recent, *map(float, scores)][-100:]
+    def _play(self, draws: Any) -> list[float]:
+        """Fill the batch; the scores of the episodes that ended."""
+        learner, batch = self.learner, self._batch
+        if self.stage is not None:
+            return self.stage.play(learner.params, self.layout, self.scaling, draws, self.rng, batch, learner.rooms[0])
+        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms, self.team)
+        return [float(score) for score in batch.finished[np.isfinite(batch.finished)]]
+
+    def _progress(self, report: Floats, returns: Any, rate: float, scores: list[float]) -> Progress:
+        self.recent = [*self.recent, *scores][-100:]
         found: dict[str, Any] = dict(zip(REPORT, map(float, report), strict=True))
         found["optimizer_steps"] = int(found["optimizer_steps"])
         used = self.kl_coef
@@ -140,3 +168,18 @@ class Trainer:
             stop_at_once=config.stop_after == "minibatch",
             normaliser=normaliser_of(config)._replace(wanted=config.normalize_advantages and not whole),
         )
+
+
+def stage_for(config: Config, make_envs: MakeEnvs | None, num_envs: int) -> Stage | None:
+    """A stage for environments that are not compiled here, or were handed over; None for the others."""
+    if make_envs is None and is_compiled(config.env):
+        return None
+    try:
+        from ppocore.environments import outside
+    except ModuleNotFoundError:
+        raise BadRun(f"train: env is {config.env!r}; it must be one of {', '.join(SPECS)}; for others Gymnasium must be"
+                     " installed: pip install 'ppocore[train]'.") from None  # fmt: skip
+    envs = outside.make(config.env, num_envs) if make_envs is None else make_envs(num_envs)
+    if envs.num_envs != num_envs:
+        raise BadRun(f"train: make_envs gave {envs.num_envs} environments; {num_envs} were asked for.")
+    return Stage(outside.Outside(envs, config.env))

@@ -68,7 +68,7 @@ def test_help_lists_every_setting() -> None:
 
 @pytest.mark.parametrize(("words", "says"), [
     ([], "ENV is missing"),
-    (["Pong-v5"], "id is 'Pong-v5'; it must be one of CartPole-v1"),
+    (["Pong-v5"], "env is 'Pong-v5'; it must be an id that Gymnasium knows; "),
     (["CartPole-v1", "--num-envs", 0], "num_envs is 0; it must be at least 1"),
     (["CartPole-v1", "--num-envs", -3], "num_envs is -3"),
     (["CartPole-v1", "--num-minibatches", 4096], "num_minibatches is 4096; it must be at most the batch of 1024 steps"),
@@ -96,6 +96,14 @@ def test_bad_words_end_in_one_line(words: list, says: str) -> None:
     assert ended.stdout == ""
     assert says in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_parameters_that_overflow_end_in_one_line() -> None:
+    ended = run("train", "Pendulum-v1", "--hidden", 4, "--learning-rate", 1e39, "--max-grad-norm", 0)
+
+    assert ended.returncode == 2
+    assert ended.stderr == ("ppocore: train: parameters are not finite after update 1; learning_rate is 1e+39,"
+                            " max_grad_norm 0.0.\n")
 
 
 @pytest.mark.parametrize("words", [["evaluate", "nowhere"], ["plot", "nowhere"], ["evaluate", ".", "--episodes", "0"]])

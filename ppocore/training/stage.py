@@ -1,0 +1,120 @@
+"""One batch of experience in environments from outside, in the same form as the compiled ones fill it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ppocore._arrays import Array, Bools, Floats, Ints
+from ppocore._kernels import kernel
+from ppocore.training.collect import Batch, Draws, choose, value_all, value_rows
+from ppocore.training.heads import sent
+from ppocore.training.layout import Layout, policy_network
+from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_rows
+
+if TYPE_CHECKING:
+    from ppocore.environments.outside import Outside, Transitions
+
+
+class Stage:
+    """Environments from outside, and where their episodes stand between two batches.
+
+    Every batch holds T true transitions of each environment.  Where a step only resets (NEXT_STEP), that environment
+    falls one behind the others; what those do beyond their T steps meanwhile is played and scored but not learned from.
+    """
+
+    def __init__(self, outside: Outside) -> None:
+        self.outside = outside
+        self._begun = False
+        self._observations: Floats = np.zeros((outside.num_envs, outside.spec.observation_size))
+        self._scores: Floats = np.zeros(outside.num_envs)
+
+    def play(
+        self, params: Array, layout: Layout, scaling: Scaling, draws: Draws, rng: np.random.Generator, batch: Batch,
+        room: Array,
+    ) -> list[float]:  # fmt: skip
+        """Fill a batch; the scores of the episodes that ended."""
+        if not self._begun:
+            self._begin(scaling, rng)
+        steps, envs = batch.rewards.shape
+        last = np.zeros((envs, batch.observations.shape[2]), dtype=params.dtype)
+        filled: Ints = np.zeros(envs, dtype=np.int64)
+        scores: list[float] = []
+        while (filled < steps).any():
+            rows = scale_rows(scaling, self._observations.astype(params.dtype))
+            where = (np.minimum(filled, steps - 1), np.arange(envs))
+            # A surplus step uses the numbers of its environment's last one over again: it is not learned from.
+            drawn = chosen(params, layout, rows, draws.actions[where], room)
+            used = ~self.outside.waiting & (filled < steps)
+            self._keep(batch, where, used, rows, drawn)
+            found = self.outside.step(sent_all(layout, drawn[2]))
+            self._observations = found.observations
+            scores += self._scored(found)
+            count_rows(scaling, found.observations, ~self.outside.waiting)
+            self._judge(batch, where, used, found, layout, scaling, params, room)
+            beyond = used & (filled == steps - 1) & ~(found.terminated | found.truncated)
+            last[beyond] = scale_rows(scaling, found.observations.astype(params.dtype))[beyond]
+            filled += used
+        value_all(params, layout, batch, 0, envs, last, room)
+        return scores
+
+    def _begin(self, scaling: Scaling, rng: np.random.Generator) -> None:
+        self._observations = self.outside.begin(int(rng.integers(2**31)))
+        self._begun = True
+        scaling.discounted[:] = 0.0
+        count_rows(scaling, self._observations, ~self.outside.waiting)
+
+    def _keep(
+        self, batch: Batch, where: tuple[Ints, Ints], used: Bools, rows: Array, drawn: tuple[Floats, Floats, Floats]
+    ) -> None:
+        place = tuple(index[used] for index in where)
+        batch.observations[place] = rows[used]
+        batch.described[place], batch.log_probs[place], batch.actions[place] = (given[used] for given in drawn)
+
+    def _judge(
+        self, batch: Batch, where: tuple[Ints, Ints], used: Bools, found: Transitions, layout: Layout, scaling: Scaling,
+        params: Array, room: Array,
+    ) -> None:  # fmt: skip
+        """Write rewards, flags and the values of final states: of those that were truncated, and not terminated too."""
+        ended = found.terminated | found.truncated
+        rewards = found.rewards.copy()
+        scale_rewards(scaling, rewards, ended, found.real)
+        place = tuple(index[used] for index in where)
+        batch.rewards[place] = rewards[used]
+        batch.terminated[place], batch.truncated[place] = found.terminated[used], found.truncated[used]
+        valued = found.truncated & ~found.terminated
+        final = np.zeros(len(used))
+        if valued.any():
+            rows = scale_rows(scaling, found.final_observations.astype(params.dtype))
+            value_rows(params, layout, rows, final, room)
+        batch.next_values[place] = np.where(valued, final, 0.0)[used]
+
+    def _scored(self, found: Transitions) -> list[float]:
+        self._scores += found.rewards
+        ended = found.terminated | found.truncated
+        scores = [float(score) for score in self._scores[ended]]
+        self._scores[ended] = 0.0
+        return scores
+
+
+def chosen(
+    params: Array, layout: Layout, rows: Array, numbers: Floats, room: Array
+) -> tuple[Floats, Floats, Floats]:
+    """For observations (N, D) as networks take them: policies as described, log-probabilities and actions."""
+    envs, head = len(rows), layout.head
+    described, log_probs, actions = np.zeros((envs, head.described)), np.zeros(envs), np.zeros((envs, head.dimensions))
+    log_std = params[layout.log_std : layout.value].astype(np.float64)
+    choose(policy_network(layout, params), layout, log_std, rows, numbers, described, log_probs, actions,
+           np.ones(head.outputs, dtype=np.bool_), np.empty(head.outputs), np.empty(head.outputs), room)  # fmt: skip
+    return described, log_probs, actions
+
+
+@kernel
+def sent_all(layout: Layout, actions: Floats) -> Floats:
+    """Actions (N, dimensions) as environments from outside take them."""
+    found = np.empty(actions.shape)
+    for n in range(len(actions)):
+        for j in range(actions.shape[1]):
+            found[n, j] = sent(layout.head, layout.bounds, actions[n], j)
+    return found
