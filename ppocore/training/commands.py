@@ -136,10 +136,17 @@ def _watched(start: Callable[[Callable[[Progress], object] | None], Trainer]) ->
             first = first or (time.perf_counter(), progress.steps)
             seconds = time.perf_counter() - first[0]
             speed = f"{(progress.steps - first[1]) / seconds:,.0f} steps/s" if seconds > 0.2 else ""
-            line.update(f"{progress.steps:,} steps · return {progress.mean_return:.1f} · KL {progress.kl:.4f} · clipped"
-                        f" {progress.clip_fraction:.0%} · {time.perf_counter() - began:.1f} s {speed}")  # fmt: skip
+            line.update(f"{progress.steps:,} steps · return {progress.mean_return:.1f} · {_health(progress)}"
+                        f" · {time.perf_counter() - began:.1f} s {speed}")  # fmt: skip
 
         return start(watch)
+
+
+def _health(progress: Progress) -> str:
+    """How far the policy went from the batch, and what to make of it."""
+    tail = f", k-hat {progress.k_hat:.2f}" if np.isfinite(progress.k_hat) else ""
+    return (f"KL {progress.kl:.4f} · clipped {progress.clip_fraction:.0%} · ESS {progress.ess:.0%}{tail}:"
+            f" {progress.health}")  # fmt: skip
 
 
 def _interrupted(folder: Path | None) -> NoReturn:
@@ -153,6 +160,8 @@ def _conclude(trainer: Trainer, folder: Path | None, seconds: float) -> None:
     mean = f"{np.mean(trainer.recent):.1f}" if trainer.recent else "unknown (no episode ended)"
     print(f"{trainer.config.env} · {trainer.config.algo}: mean return {mean} over the last {len(trainer.recent)}"
           f" episodes after {steps:,} steps, {seconds:.1f} s")  # fmt: skip
+    if trainer.last is not None:
+        print(f"last update: {_health(trainer.last)}")
     if folder is None:
         return
     try:

@@ -68,7 +68,9 @@ def resume(folder: Path) -> tuple[Trainer, list[Progress]]:
         trainer.rng.bit_generator.state = about["random"]
     except (KeyError, TypeError, ValueError) as error:
         raise BadRun(f"{folder / CHECKPOINT}: its description is damaged ({error}).") from None
-    return trainer, read_progress(folder)[: trainer.updates]
+    history = read_progress(folder)[: trainer.updates]
+    trainer.last = history[-1] if history else None
+    return trainer, history
 
 
 def read_config(folder: Path) -> Config:
@@ -93,7 +95,9 @@ def read_progress(folder: Path) -> list[Progress]:
     except (ValueError, csv.Error) as error:
         raise BadRun(f"{path}: is no table ({error}).") from None
     if tuple(header) != Progress._fields:
-        raise BadRun(f"{path}: its columns are not those of progress.csv.")
+        lacking = [name for name in Progress._fields if name not in header]
+        reason = f" (it has no {lacking[0]})" if lacking else ""
+        raise BadRun(f"{path}: its columns are not those of progress.csv{reason}.")
     try:
         return [_progress(row) for row in rows]
     except (TypeError, ValueError):
@@ -101,11 +105,8 @@ def read_progress(folder: Path) -> list[Progress]:
 
 
 def _progress(row: list[str]) -> Progress:
-    whole = {name for name, kind in get_type_hints(Progress).items() if kind is int}
-    values: dict[str, Any] = {
-        name: int(text) if name in whole else float(text) for name, text in zip(Progress._fields, row, strict=True)
-    }
-    return Progress(**values)
+    kinds = get_type_hints(Progress)
+    return Progress(**{name: kinds[name](text) for name, text in zip(Progress._fields, row, strict=True)})
 
 
 def _arrays(trainer: Trainer) -> dict[str, Any]:

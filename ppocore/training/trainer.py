@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ppocore._arrays import Floats
 from ppocore.advantages import gae
-from ppocore.diagnostics import explained_variance
+from ppocore.diagnostics import batch_health, explained_variance
 from ppocore.environments import spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
 from ppocore.networks import workspace
@@ -42,6 +42,12 @@ class Progress(NamedTuple):
     ratio_max: float
     first_ratio_error: float
     optimizer_steps: int
+    ess: float
+    """Effective sample size of the ratios, every sample as last visited, as a share of the batch."""
+    k_hat: float
+    """Of the same ratios, by `pareto_k_hat`; NaN where there is no tail to fit."""
+    health: str
+    """trust, shrink or resample: the rule of `batch_health`."""
     explained_variance: float
     kl_coef: float
     learning_rate: float
@@ -67,6 +73,8 @@ class Trainer:
         self.kl_coef = config.kl_coef if config.algo == "kl" else 0.0
         self.recent: list[float] = []
         """Scores of the last 100 episodes."""
+        self.last: Progress | None = None
+        """What was known after the last update."""
 
     @property
     def finished(self) -> bool:
@@ -95,7 +103,8 @@ class Trainer:
         if not np.isfinite(self.learner.params).all():
             raise FloatingPointError(f"train: parameters are not finite after update {self.updates + 1}.")
         self.updates += 1
-        return self._progress(report, judged.returns, rate)
+        self.last = self._progress(report, judged.returns, rate)
+        return self.last
 
     def _progress(self, report: Floats, returns: Any, rate: float) -> Progress:
         scores = self._batch.finished[np.isfinite(self._batch.finished)]
@@ -110,7 +119,7 @@ class Trainer:
         mean = float(np.mean(self.recent)) if self.recent else math.nan
         return Progress(update=self.updates, steps=self.updates * self.config.batch_size, episodes=len(scores),
                         mean_return=mean, explained_variance=float(explained), kl_coef=used, learning_rate=rate,
-                        **found)  # fmt: skip
+                        **found, **_health(self._batch.log_ratios.ravel(), found))  # fmt: skip
 
     def _learning_rate(self) -> float:
         left = 1.0 - self.updates / self.config.num_updates if self.config.anneal else 1.0
@@ -132,3 +141,12 @@ class Trainer:
             normalize=config.normalize_advantages,
             ddof=int(config.advantage_std == "ddof1"),
         )
+
+
+def _health(log_ratios: Floats, found: dict[str, Any]) -> dict[str, Any]:
+    """What the ratios of an update say of its batch."""
+    if max(found["ratio_max"] - 1.0, 1.0 - found["ratio_min"]) <= found["first_ratio_error"]:
+        # None is farther from 1 than before the first step: all are 1, and a tail would be fitted to roundings.
+        log_ratios = np.zeros_like(log_ratios)
+    health = batch_health(log_ratios)
+    return {"ess": health.effective_sample_size / log_ratios.size, "k_hat": health.k_hat, "health": health.verdict}

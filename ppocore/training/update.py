@@ -70,6 +70,7 @@ def update(
     old_log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
     report[:] = 0.0
     report[7], report[8] = np.inf, -np.inf
+    batch.log_ratios[:] = 0.0
     for epoch in range(len(orders)):
         report[:7] = 0.0
         for first in range(0, orders.shape[1], minibatch):
@@ -121,6 +122,7 @@ def _policy_block(
         describe(layout.continuous, row, legal, described)
         old, action = batch.described[t, n], batch.actions[t, n]
         d = log_prob(layout.continuous, described, log_std, action) - batch.log_probs[t, n]
+        batch.log_ratios[t, n] = d
         ratio = np.exp(d)
         advantage = (advantages[t, n] - mean) * scale
         term, slope = clip_kernel(ratio, advantage, rule.clip_eps, rule.clip_eps, np.inf)
