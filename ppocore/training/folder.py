@@ -27,14 +27,25 @@ CONFIG, PROGRESS, CHECKPOINT = "config.json", "progress.csv", "checkpoint.npz"
 
 def create(folder: Path, config: Config) -> None:
     """An empty folder for a run; refused where there is one already."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadRun(f"{folder}: cannot be made ({error.strerror or error}).") from None
+    _make(folder)
     for name in (CONFIG, CHECKPOINT):
         if (folder / name).exists():
             raise BadRun(f"{folder}: holds a run already ({name}); resume it, or choose another folder.")
-    _write(folder / CONFIG, lambda file: file.write((json.dumps(config.as_dict(), indent=2) + "\n").encode()))
+    _write_config(folder, config)
+
+
+def replace_run(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
+    """Save where nothing is yet, or another moment of the same run."""
+    if (folder / CONFIG).exists():
+        there, own = (config.as_dict() | {"total_steps": None} for config in (read_config(folder), trainer.config))
+        if there != own:
+            name = next(name for name in own if there[name] != own[name])
+            raise BadRun(f"{folder}: holds another run ({name} is {there[name]}, not {own[name]}); choose another"
+                         " folder.")  # fmt: skip
+    else:
+        create(folder, trainer.config)
+    save(folder, trainer, history)
+    _write_config(folder, trainer.config)
 
 
 def save(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
@@ -148,6 +159,17 @@ def _config(path: Path, about: dict[str, Any]) -> Config:
         return config_from(dict(about["config"]))
     except (KeyError, TypeError, ValueError) as error:
         raise BadRun(f"{path}: its configuration cannot be used ({error}).") from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRun(f"{folder}: cannot be made ({error.strerror or error}).") from None
+
+
+def _write_config(folder: Path, config: Config) -> None:
+    _write(folder / CONFIG, lambda file: file.write((json.dumps(config.as_dict(), indent=2) + "\n").encode()))
 
 
 def _write(path: Path, content: Callable[[BinaryIO], Any]) -> None:
