@@ -23,15 +23,22 @@ from ppocore.training.trainer import Progress, Trainer
 FORMAT, VERSION = "ppocore checkpoint", 1
 ARRAYS = ("params", "first_moment", "second_moment", "taken", "states", "elapsed", "scores", "recent")
 CONFIG, PROGRESS, CHECKPOINT = "config.json", "progress.csv", "checkpoint.npz"
+SEEDS = "seeds.json"
+"""In a folder whose subfolders are the runs of several seeds."""
 
 
 def create(folder: Path, config: Config) -> None:
     """An empty folder for a run; refused where there is one already."""
     _make(folder)
-    for name in (CONFIG, CHECKPOINT):
+    refuse_a_run(folder)
+    _write_config(folder, config)
+
+
+def refuse_a_run(folder: Path) -> None:
+    """One run a folder."""
+    for name in (SEEDS, CONFIG, CHECKPOINT):
         if (folder / name).exists():
             raise BadRun(f"{folder}: holds a run already ({name}); resume it, or choose another folder.")
-    _write_config(folder, config)
 
 
 def replace_run(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
