@@ -10,7 +10,7 @@ from ppocore._kernels import kernel
 from ppocore.environments import Spec, spec_of
 from ppocore.networks import BLOCK, forward_block
 from ppocore.training.heads import best, describe, draw, log_prob
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network
 from ppocore.training.trainer import Trainer
 
 
@@ -32,11 +32,11 @@ def act(
     """
     spec, layout, params = spec_of(trainer.config.env), trainer.layout, trainer.learner.params
     seen = _inputs(spec, observations, params)
-    outputs = int(layout.policy_sizes[-1])
+    outputs = layout.outputs
     actions = np.zeros((len(seen), outputs if layout.continuous else 1))
     uniforms, normals = rng.random(len(seen)), rng.standard_normal((len(seen), outputs))
     log_probs = np.zeros(len(seen))
-    _act(params, layout, seen, deterministic, uniforms, normals, actions, log_probs, trainer.learner.work)
+    _act(params, layout, seen, deterministic, uniforms, normals, actions, log_probs, trainer.learner.rooms[0])
     if layout.continuous:
         return np.clip(actions, *spec.action_bounds), log_probs
     return actions[:, 0].astype(np.int64), log_probs
@@ -62,12 +62,12 @@ def _act(
     params: Array, layout: Layout, seen: Array, deterministic: bool, uniforms: Floats, normals: Floats, actions: Floats,
     log_probs: Floats, work: Array,
 ) -> None:  # fmt: skip
-    outputs = layout.policy_sizes[-1]
+    outputs = layout.outputs
     log_std = params[layout.log_std : layout.value].astype(np.float64)
     row, described, legal = np.empty(outputs), np.empty(outputs), np.ones(outputs, dtype=np.bool_)
     for first in range(0, len(seen), BLOCK):
-        found = forward_block(params[: layout.log_std], layout.policy_sizes, layout.relu, seen[first : first + BLOCK],
-                              work)  # fmt: skip
+        block = seen[first : first + BLOCK]
+        found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, block, work)
         for i in range(len(found)):
             n = first + i
             for j in range(outputs):
