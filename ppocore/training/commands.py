@@ -122,6 +122,19 @@ def plot(folders: list[Path], picture: Path) -> None:
     print(f"picture: {picture}")
 
 
+def export(folder: Path, to: str, file: Path) -> None:
+    """Write the policy of a run for use elsewhere."""
+    from ppocore.training.export import write_onnx, write_torch
+    from ppocore.training.folder import resume
+
+    writers = {"torch": write_torch, "onnx": write_onnx}
+    if to not in writers:
+        raise BadRun(f"export: to is {to!r}; it must be one of {', '.join(writers)}.")
+    trainer, _ = resume(folder)
+    writers[to](trainer, file)
+    print(f"policy for {trainer.config.env} after {trainer.updates * trainer.config.batch_size:,} steps: {file}")
+
+
 def _option(item: dataclasses.Field[Any]) -> inspect.Parameter:
     kinds: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "tuple[int, ...]": str}
     default = item.default

@@ -4,7 +4,7 @@
 
 Prints a Markdown table and ends with 1 if memory is not flat: if the greatest of the second half of the run is more
 than 1 % or 2 MB above the greatest of the first half.  A leak of one float64 a step would be 40 MB over that half.
-(--small: 300 thousand steps, for which that leak would be 1.2 MB: it shows that the script runs, and leaks of 16 bytes.)
+(--small runs 300 thousand steps, in whose second half that leak would be 1.2 MB: it sees leaks of twice that size.)
 """
 
 from __future__ import annotations
