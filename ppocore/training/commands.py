@@ -204,15 +204,19 @@ def _live_line() -> Iterator[Watch]:
     from rich.status import Status
 
     began, first = time.perf_counter(), None
-    with Status("compiling", console=Console(stderr=True)) as line:
+    console = Console(stderr=True)
+    with Status("compiling", console=console) as line:
 
         def watch(progress: Progress) -> None:
             nonlocal first
             first = first or (time.perf_counter(), progress.steps)
             seconds = time.perf_counter() - first[0]
-            speed = f"{(progress.steps - first[1]) / seconds:,.0f} steps/s" if seconds > 0.2 else ""
-            line.update(f"{progress.steps:,} steps · return {progress.mean_return:.1f} · {_health(progress)}"
-                        f" · {time.perf_counter() - began:.1f} s {speed}")  # fmt: skip
+            speed = f" {(progress.steps - first[1]) / seconds:,.0f}/s" if seconds > 0.2 else ""
+            text = (f"{progress.steps:,} steps{speed} · return {progress.mean_return:.1f} · KL {progress.kl:.4f} ·"
+                    f" clip {progress.clip_fraction:.0%} · {progress.health}, ESS {progress.ess:.0%}"
+                    f" · {time.perf_counter() - began:.1f} s")  # fmt: skip
+            # One line, whatever the terminal; the spinner takes two places.
+            line.update(text[: console.width - 3])
 
         yield watch
 

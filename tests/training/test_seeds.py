@@ -9,6 +9,7 @@ import pytest
 
 from ppocore.training import BadRun, Config, folder, resume, train
 from ppocore.training.seeds import begin_seeds, go_on, seed_runs
+from tests.command import interrupted
 from tests.training.test_commands import run
 from tests.training.test_folder import everything
 
@@ -51,6 +52,7 @@ def test_resumed_it_does_what_was_left_to_do(done: tuple[Path, str], tmp_path: P
     ended = run("train", "--resume", out)
 
     assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("last update: KL ") == 3
     for seed in (5, 6, 7):
         after, before = (everything(resume(place / f"seed-{seed}")) for place in (out, done[0]))
         assert after == before
@@ -88,6 +90,17 @@ def test_a_seed_goes_on_from_where_it_stands(tmp_path: Path) -> None:
     first = go_on(tmp_path, config)
 
     assert everything(go_on(tmp_path, config)) == everything(first)
+
+
+def test_ctrl_c_leaves_seeds_to_go_on_with(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    status, said = interrupted(out / "seed-0" / folder.CONFIG, "train", "CartPole-v1", "--total-steps", "100000000",
+                               "--seeds", 2, "--save-every", "0", "--out", out)
+
+    assert status == 130
+    assert said == f"ppocore: interrupted; go on with: ppocore train --resume {out}\n"
+    assert [config.seed for _, config in seed_runs(out)] == [0, 1]
+    assert not (out / "seed-1").exists()
 
 
 @pytest.mark.parametrize("words", [["--seeds", 3], ["--tensorboard"]])
