@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import pty
-import re
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
 from ppocore.training import Config, folder
-from tests.command import environment, interrupted
+from tests.command import interrupted
 from tests.optional import require
 
 require("matplotlib")
@@ -48,28 +41,6 @@ def test_train_says_what_came_out(done: tuple[Path, str]) -> None:
     assert {path.name for path in out.iterdir()} == {"config.json", "progress.csv", "checkpoint.npz", "curve.png"}
     assert folder.read_config(out) == Config("CartPole-v1", total_steps=4096, hidden=(16, 16), seed=3)
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_live_line_is_one_line_and_has_the_word() -> None:
-    """On a terminal of 70 columns."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
-    with subprocess.Popen([sys.executable, "-m", "ppocore", "train", "CartPole-v1", "--total-steps", "100000"],
-                          stderr=theirs, stdout=subprocess.DEVNULL, env=environment(TERM="xterm")) as running:
-        os.close(theirs)
-        seen = b""
-        # The end of a terminal whose last writer is gone is an error.
-        with contextlib.suppress(OSError):
-            while more := os.read(ours, 4096):
-                seen += more
-    os.close(ours)
-
-    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", seen.decode())]
-    told = [line for line in lines if " steps" in line]
-    assert running.returncode == 0
-    assert any(re.search(r"[\d,]+ steps.* · return [\d.]+ · KL [\d.]+ · clip \d+% · trust", line) for line in told)
-    assert max(map(len, lines)) <= 70
-    assert len(told) == sum(bool(line.strip()) for line in lines if "compiling" not in line)
 
 
 def test_evaluate(done: tuple[Path, str]) -> None:
