@@ -94,6 +94,7 @@ def test_other_actions_have_the_probabilities_that_were_drawn_from(tmp_path: Pat
     _, found = by_onnx_reference(trainer, tmp_path / "policy", states)
 
     assert len(np.unique(actions)) == 4
+    # As above, with log-chances of order 1 in float32.
     assert np.abs(found[np.arange(len(states)), actions] - log_probs).max() <= 2.0**-14
 
 

@@ -69,8 +69,8 @@ def test_one_observation_or_several(env: str, one: object, kind: str) -> None:
     assert action.shape == (() if kind == "i" else (1,))
     assert actions.shape == (300, *action.shape)
     assert actions.dtype.kind == kind
-    # A block of another size may round otherwise.
-    assert np.abs(actions - action).max() <= 1e-5
+    # A block of another size may round otherwise: float32, two layers of at most 16 terms, outputs of order 1.
+    assert np.abs(actions - action).max() <= 2.0**-18
     assert len(np.unique(model.predict([one] * 300)[0])) > 1
 
 
