@@ -444,3 +444,16 @@ def plot(
     from ppocore.training import commands
 
     commands.plot(folders, picture)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The file to write.", show_default=False)],
+    to: Annotated[str, typer.Option(metavar="torch|onnx", help="A program of torch.export (.pt2), or an ONNX model;"
+                                    " neither needs ppocore where it is used.", show_default=False)],
+) -> None:
+    """Write a trained policy for use elsewhere: observations in, likeliest actions and log-probabilities out."""
+    from ppocore.training import commands
+
+    commands.export(folder, to, file)

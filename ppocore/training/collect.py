@@ -58,6 +58,8 @@ class Batch(NamedTuple):
     truncated: Bools
     finished: Floats
     """(T, N): the score of the episode that ended here, NaN elsewhere."""
+    log_ratios: Floats
+    """(T, N): written by an update where it last visits a sample, 0 where it does not get to it."""
 
 
 class Draws(NamedTuple):
@@ -83,6 +85,7 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
         terminated=np.zeros(flat, dtype=np.bool_),
         truncated=np.zeros(flat, dtype=np.bool_),
         finished=np.zeros(flat),
+        log_ratios=np.zeros(flat),
     )
 
 

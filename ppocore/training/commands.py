@@ -6,7 +6,8 @@ import dataclasses
 import inspect
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,10 +17,13 @@ import typer
 from ppocore.environments import SPECS, is_compiled
 from ppocore.training.config import Config
 from ppocore.training.errors import BadRun
+from ppocore.training.event_log import event_log
 from ppocore.training.presets import describe, listed, preset_of, settings_of
+from ppocore.training.seeds import begin_seeds, go_on, has_seeds, seed_runs
+from ppocore.training.session import Watch
 from ppocore.training.trainer import Progress, Trainer
 
-PICTURE = "curve.png"
+PICTURE, EVENTS = "curve.png", "tensorboard"
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -33,28 +37,71 @@ def train(
                                                     " lists them); settings given beside it win.")] = None,
     save_every: Annotated[float, typer.Option(help="Seconds between checkpoints; the result does not depend on it.",
                                               min=0)] = 5.0,
+    seeds: Annotated[int | None, typer.Option(help="Train so many seeds, from --seed on, each in a folder of its own"
+                                              " under --out; then draw them together.", min=1)] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard, into the folder of the"
+                                              " run (needs ppocore[tensorboard]).")] = False,
     **settings: Any,
 ) -> None:
     """Train a policy, under a live line; then say what came out."""
-    from ppocore.training import session
-
     chosen = {name: value for name, value in settings.items() if value is not None}
-    if resume is not None and (env is not None or out is not None or preset is not None or chosen):
+    if resume is not None and (chosen or any(given is not None for given in (env, out, preset, seeds))):
         raise BadRun("train: --resume takes everything from its folder; give no ENV, --out or settings with it.")
     if resume is None and env is None:
         raise BadRun("train: ENV is missing; name an environment (CartPole-v1), or a folder to --resume.")
+    folder = out or resume
+    if folder is None and (tensorboard or seeds is not None):
+        raise BadRun("train: --seeds and --tensorboard write into the folder of the run; give --out DIR with them.")
     _say_what_is_not_saved(env, out, resume)
-    began = time.perf_counter()
     try:
-        if resume is not None:
-            trainer = _watched(lambda watch: session.resume(resume, watch=watch, save_every=save_every))
-        else:
+        if resume is None:
             config = _config(env, preset, chosen)
             _own_up(preset)
-            trainer = _watched(lambda watch: session.train(config, out=out, watch=watch, save_every=save_every))
+            if seeds is None or folder is None:
+                _train_one(config, folder, save_every, tensorboard)
+                return
+            begin_seeds(folder, config, seeds)
+        assert folder is not None
+        if has_seeds(folder):
+            _train_seeds(folder, save_every, tensorboard)
+        else:
+            _train_one(None, folder, save_every, tensorboard)
     except KeyboardInterrupt:
-        _interrupted(out or resume)
-    _conclude(trainer, out or resume, time.perf_counter() - began)
+        _interrupted(folder)
+
+
+def _train_one(config: Config | None, folder: Path | None, save_every: float, tensorboard: bool) -> None:
+    """A run of its own; without a configuration, the one that was begun in its folder."""
+    from ppocore.training import session
+
+    began = time.perf_counter()
+    with _watching(folder / EVENTS if folder is not None and tensorboard else None) as watch:
+        if config is None:
+            assert folder is not None
+            trainer = session.resume(folder, watch=watch, save_every=save_every)
+        else:
+            trainer = session.train(config, out=folder, watch=watch, save_every=save_every)
+    _conclude(trainer, time.perf_counter() - began)
+    if folder is not None:
+        _picture([folder], folder)
+        print(f"try it: ppocore evaluate {folder}")
+
+
+def _train_seeds(out: Path, save_every: float, tensorboard: bool) -> None:
+    """All seeds of a folder, one after the other; then all of them in one picture."""
+    from ppocore.training.curves import interval
+
+    runs, scores = seed_runs(out), []
+    for folder, config in runs:
+        began = time.perf_counter()
+        with _watching(folder / EVENTS if tensorboard else None) as watch:
+            trainer = go_on(folder, config, watch=watch, save_every=save_every)
+        _conclude(trainer, time.perf_counter() - began, f"seed {config.seed} · ")
+        scores.append([np.mean(trainer.recent) if trainer.recent else np.nan])
+    (mean,), (half,) = interval(np.array(scores))
+    print(f"{len(runs)} seeds: mean return {mean:.1f}, 95 % interval {mean - half:.1f} to {mean + half:.1f}")
+    _picture([folder for folder, _ in runs], out)
+    print(f"try one: ppocore evaluate {runs[0][0]}")
 
 
 def evaluate(folder: Path, episodes: int, seed: int, greedy: bool) -> None:
@@ -87,6 +134,19 @@ def presets(name: str | None) -> None:
         print(listed() if name is None else describe(name))
     except ValueError as error:
         raise BadRun(str(error)) from None
+
+
+def export(folder: Path, to: str, file: Path) -> None:
+    """Write the policy of a run for use elsewhere."""
+    from ppocore.training.export import write_onnx, write_torch
+    from ppocore.training.folder import resume
+
+    writers = {"torch": write_torch, "onnx": write_onnx}
+    if to not in writers:
+        raise BadRun(f"export: to is {to!r}; it must be one of {', '.join(writers)}.")
+    trainer, _ = resume(folder)
+    writers[to](trainer, file)
+    print(f"policy for {trainer.config.env} after {trainer.updates * trainer.config.batch_size:,} steps: {file}")
 
 
 def _option(item: dataclasses.Field[Any]) -> inspect.Parameter:
@@ -143,25 +203,51 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def _watched(start: Callable[[Callable[[Progress], object] | None], Trainer]) -> Trainer:
-    """A live line on stderr; nothing where that is no terminal."""
-    if not sys.stderr.isatty():
-        return start(None)
+@contextmanager
+def _watching(log: Path | None) -> Iterator[Watch | None]:
+    """Whoever is told of every update: a live line where stderr is a terminal, a log where one is wanted."""
+    with ExitStack() as stack:
+        watches: list[Watch] = []
+        if log is not None:
+            watches.append(stack.enter_context(event_log(log)))
+        if sys.stderr.isatty():
+            watches.append(stack.enter_context(_live_line()))
+
+        def tell(progress: Progress) -> None:
+            for watch in watches:
+                watch(progress)
+
+        yield tell if watches else None
+
+
+@contextmanager
+def _live_line() -> Iterator[Watch]:
     from rich.console import Console
     from rich.status import Status
 
     began, first = time.perf_counter(), None
-    with Status("compiling", console=Console(stderr=True)) as line:
+    console = Console(stderr=True)
+    with Status("compiling", console=console) as line:
 
         def watch(progress: Progress) -> None:
             nonlocal first
             first = first or (time.perf_counter(), progress.steps)
             seconds = time.perf_counter() - first[0]
-            speed = f"{(progress.steps - first[1]) / seconds:,.0f} steps/s" if seconds > 0.2 else ""
-            line.update(f"{progress.steps:,} steps · return {progress.mean_return:.1f} · KL {progress.kl:.4f} · clipped"
-                        f" {progress.clip_fraction:.0%} · {time.perf_counter() - began:.1f} s {speed}")  # fmt: skip
+            speed = f" {(progress.steps - first[1]) / seconds:,.0f}/s" if seconds > 0.2 else ""
+            text = (f"{progress.steps:,} steps{speed} · return {progress.mean_return:.1f} · KL {progress.kl:.4f} ·"
+                    f" clip {progress.clip_fraction:.0%} · {progress.health}, ESS {progress.ess:.0%}"
+                    f" · {time.perf_counter() - began:.1f} s")  # fmt: skip
+            # One line, whatever the terminal; the spinner takes two places.
+            line.update(text[: console.width - 3])
 
-        return start(watch)
+        yield watch
+
+
+def _health(progress: Progress) -> str:
+    """How far the policy went from the batch, and what to make of it."""
+    tail = f", k-hat {progress.k_hat:.2f}" if np.isfinite(progress.k_hat) else ""
+    return (f"KL {progress.kl:.4f} · clipped {progress.clip_fraction:.0%} · ESS {progress.ess:.0%}{tail}:"
+            f" {progress.health}")  # fmt: skip
 
 
 def _say_what_is_not_saved(env: str | None, out: Path | None, resume: Path | None) -> None:
@@ -180,15 +266,17 @@ def _interrupted(folder: Path | None) -> NoReturn:
     sys.exit(130)
 
 
-def _conclude(trainer: Trainer, folder: Path | None, seconds: float) -> None:
+def _conclude(trainer: Trainer, seconds: float, which: str = "") -> None:
     steps = trainer.updates * trainer.config.batch_size
     mean = f"{np.mean(trainer.recent):.1f}" if trainer.recent else "unknown (no episode ended)"
-    print(f"{trainer.config.env} · {trainer.config.algo}: mean return {mean} over the last {len(trainer.recent)}"
+    print(f"{which}{trainer.config.env} · {trainer.config.algo}: mean return {mean} over the last {len(trainer.recent)}"
           f" episodes after {steps:,} steps, {seconds:.1f} s")  # fmt: skip
-    if folder is None:
-        return
+    if trainer.last is not None:
+        print(f"last update: {_health(trainer.last)}")
+
+
+def _picture(folders: list[Path], place: Path) -> None:
     try:
-        plot([folder], folder / PICTURE)
+        plot(folders, place / PICTURE)
     except BadRun as error:
         print(f"no picture: {error}")
-    print(f"try it: ppocore evaluate {folder}")

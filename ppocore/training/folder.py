@@ -25,18 +25,36 @@ from ppocore.training.trainer import MakeEnvs, Progress, Trainer
 FORMAT, VERSION = "ppocore checkpoint", 1
 ARRAYS = ("params", "first_moment", "second_moment", "taken", "states", "elapsed", "scores", "recent")
 CONFIG, PROGRESS, CHECKPOINT = "config.json", "progress.csv", "checkpoint.npz"
+SEEDS = "seeds.json"
+"""In a folder whose subfolders are the runs of several seeds."""
 
 
 def create(folder: Path, config: Config) -> None:
     """An empty folder for a run; refused where there is one already."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadRun(f"{folder}: cannot be made ({error.strerror or error}).") from None
-    for name in (CONFIG, CHECKPOINT):
+    _make(folder)
+    refuse_a_run(folder)
+    _write_config(folder, config)
+
+
+def refuse_a_run(folder: Path) -> None:
+    """One run a folder."""
+    for name in (SEEDS, CONFIG, CHECKPOINT):
         if (folder / name).exists():
             raise BadRun(f"{folder}: holds a run already ({name}); resume it, or choose another folder.")
-    _write(folder / CONFIG, lambda file: file.write((json.dumps(config.as_dict(), indent=2) + "\n").encode()))
+
+
+def replace_run(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
+    """Save where nothing is yet, or another moment of the same run."""
+    if (folder / CONFIG).exists():
+        there, own = (config.as_dict() | {"total_steps": None} for config in (read_config(folder), trainer.config))
+        if there != own:
+            name = next(name for name in own if there[name] != own[name])
+            raise BadRun(f"{folder}: holds another run ({name} is {there[name]}, not {own[name]}); choose another"
+                         " folder.")  # fmt: skip
+    else:
+        create(folder, trainer.config)
+    save(folder, trainer, history)
+    _write_config(folder, trainer.config)
 
 
 def save(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
@@ -72,7 +90,9 @@ def resume(folder: Path, *, make_envs: MakeEnvs | None = None) -> tuple[Trainer,
         trainer.rng.bit_generator.state = about["random"]
     except (KeyError, TypeError, ValueError) as error:
         raise BadRun(f"{folder / CHECKPOINT}: its description is damaged ({error}).") from None
-    return trainer, read_progress(folder)[: trainer.updates]
+    history = read_progress(folder)[: trainer.updates]
+    trainer.last = history[-1] if history else None
+    return trainer, history
 
 
 def read_config(folder: Path) -> Config:
@@ -97,7 +117,9 @@ def read_progress(folder: Path) -> list[Progress]:
     except (ValueError, csv.Error) as error:
         raise BadRun(f"{path}: is no table ({error}).") from None
     if tuple(header) != Progress._fields:
-        raise BadRun(f"{path}: its columns are not those of progress.csv.")
+        lacking = [name for name in Progress._fields if name not in header]
+        reason = f" (it has no {lacking[0]})" if lacking else ""
+        raise BadRun(f"{path}: its columns are not those of progress.csv{reason}.")
     try:
         return [_progress(row) for row in rows]
     except (TypeError, ValueError):
@@ -105,11 +127,8 @@ def read_progress(folder: Path) -> list[Progress]:
 
 
 def _progress(row: list[str]) -> Progress:
-    whole = {name for name, kind in get_type_hints(Progress).items() if kind is int}
-    values: dict[str, Any] = {
-        name: int(text) if name in whole else float(text) for name, text in zip(Progress._fields, row, strict=True)
-    }
-    return Progress(**values)
+    kinds = get_type_hints(Progress)
+    return Progress(**{name: kinds[name](text) for name, text in zip(Progress._fields, row, strict=True)})
 
 
 def _arrays(trainer: Trainer) -> dict[str, Any]:
@@ -151,6 +170,17 @@ def _config(path: Path, about: dict[str, Any]) -> Config:
         return config_from(dict(about["config"]))
     except (KeyError, TypeError, ValueError) as error:
         raise BadRun(f"{path}: its configuration cannot be used ({error}).") from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRun(f"{folder}: cannot be made ({error.strerror or error}).") from None
+
+
+def _write_config(folder: Path, config: Config) -> None:
+    _write(folder / CONFIG, lambda file: file.write((json.dumps(config.as_dict(), indent=2) + "\n").encode()))
 
 
 def _write(path: Path, content: Callable[[BinaryIO], Any]) -> None:

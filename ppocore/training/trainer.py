@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ppocore._arrays import Floats
-from ppocore.diagnostics import explained_variance
+from ppocore.diagnostics import batch_health, explained_variance
 from ppocore.environments import SPECS, Spec, is_compiled, spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
 from ppocore.optimizers import adapt_kl_coef
@@ -49,6 +49,12 @@ class Progress(NamedTuple):
     ratio_max: float
     first_ratio_error: float
     optimizer_steps: int
+    ess: float
+    """Effective sample size of the ratios, every sample as last visited, as a share of the batch."""
+    k_hat: float
+    """Of the same ratios, by `pareto_k_hat`; NaN where there is no tail to fit."""
+    health: str
+    """trust, shrink or resample: the rule of `batch_health`."""
     explained_variance: float
     kl_coef: float
     learning_rate: float
@@ -61,7 +67,7 @@ class Trainer:
         self.config, self.make_envs = config, make_envs
         self.stage = stage_for(config, make_envs, config.num_envs)
         """Environments from outside; None where they are compiled."""
-        spec = spec_of(config.env) if self.stage is None else self.stage.outside.spec
+        spec = self.spec = spec_of(config.env) if self.stage is None else self.stage.outside.spec
         if config.normalize_observations and spec.tabular:
             raise BadRun(f"train: normalize_observations is True; observations of {config.env} are numbers of states.")
         try:
@@ -82,6 +88,8 @@ class Trainer:
         self.kl_coef = config.kl_coef if config.algo in ("kl", "clip-kl") else 0.0
         self.recent: list[float] = []
         """Scores of the last 100 episodes."""
+        self.last: Progress | None = None
+        """What was known after the last update."""
 
     def _begin(self, spec: Spec) -> None:
         begin(self.arena, self.rng.random((self.config.num_envs, DRAWS)))
@@ -114,7 +122,8 @@ class Trainer:
             raise BadRun(f"train: parameters are not finite after update {self.updates + 1};"
                          f" learning_rate is {rate}, max_grad_norm {config.max_grad_norm}.")  # fmt: skip
         self.updates += 1
-        return self._progress(report, returns, rate, scores)
+        self.last = self._progress(report, returns, rate, scores)
+        return self.last
 
     def _play(self, draws: Any) -> list[float]:
         """Fill the batch; the scores of the episodes that ended."""
@@ -136,7 +145,7 @@ class Trainer:
         mean = float(np.mean(self.recent)) if self.recent else math.nan
         return Progress(update=self.updates, steps=self.updates * self.config.batch_size, episodes=len(scores),
                         mean_return=mean, explained_variance=float(explained), kl_coef=used, learning_rate=rate,
-                        **found)  # fmt: skip
+                        **found, **_health(self._batch.log_ratios.ravel(), found))  # fmt: skip
 
     def _scheduled(self, name: str) -> float:
         """A setting as its schedule has it now."""
@@ -183,3 +192,12 @@ def stage_for(config: Config, make_envs: MakeEnvs | None, num_envs: int) -> Stag
     if envs.num_envs != num_envs:
         raise BadRun(f"train: make_envs gave {envs.num_envs} environments; {num_envs} were asked for.")
     return Stage(outside.Outside(envs, config.env))
+
+
+def _health(log_ratios: Floats, found: dict[str, Any]) -> dict[str, Any]:
+    """What the ratios of an update say of its batch."""
+    if max(found["ratio_max"] - 1.0, 1.0 - found["ratio_min"]) <= found["first_ratio_error"]:
+        # None is farther from 1 than before the first step: all are 1, and a tail would be fitted to roundings.
+        log_ratios = np.zeros_like(log_ratios)
+    health = batch_health(log_ratios)
+    return {"ess": health.effective_sample_size / log_ratios.size, "k_hat": health.k_hat, "health": health.verdict}

@@ -121,6 +121,7 @@ def update(
 ) -> None:  # fmt: skip
     """Take the steps of one batch; `orders` (epochs, B) says which samples, `minibatch` how many at a time."""
     found = np.empty((2 * SHARES, len(REPORT)))
+    batch.log_ratios[:] = 0.0
     rows: Any = (array.reshape(-1, *array.shape[2:]) for array in batch)
     team.run(_update, learner, layout, rule, Batch(*rows), advantages.ravel(), returns.ravel(), orders, minibatch,
              report, found)  # fmt: skip
@@ -208,6 +209,7 @@ def _policy_pulls(
         old, action = batch.described[k], batch.actions[k]
         taken = log_prob(head, described, action)
         d = taken - batch.log_probs[k]
+        batch.log_ratios[k] = d
         ratio = np.exp(d)
         advantage = (advantages[k] - lesson.mean) * lesson.scale
         term, slope = clip_kernel(ratio, advantage, rule.clip_eps_low, rule.clip_eps_high, np.inf)

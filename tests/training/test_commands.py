@@ -34,6 +34,9 @@ def test_train_says_what_came_out(done: tuple[Path, str]) -> None:
 
     assert "CartPole-v1 · clip: mean return" in text
     assert "after 4,096 steps" in text
+    last = folder.read_progress(out)[-1]
+    assert f"last update: KL {last.kl:.4f} · clipped {last.clip_fraction:.0%} · ESS {last.ess:.0%}" in text
+    assert f": {last.health}\n" in text
     assert f"try it: ppocore evaluate {out}" in text
     assert {path.name for path in out.iterdir()} == {"config.json", "progress.csv", "checkpoint.npz", "curve.png"}
     assert folder.read_config(out) == Config("CartPole-v1", total_steps=4096, hidden=(16, 16), seed=3)
@@ -85,6 +88,9 @@ def test_help_lists_every_setting() -> None:
     (["CartPole-v1", "--preset", "sb3", "--num-steps", 30], "num_minibatches is 32; it must"),
     (["--preset", "sb3", "--resume", "x"], "--resume takes everything from its folder"),
     (["CartPole-v1", "--resume", "x"], "--resume takes everything from its folder"),
+    (["--seeds", "3", "--resume", "x"], "--resume takes everything from its folder"),
+    (["CartPole-v1", "--seeds", "0", "--out", "/proc/none/run"], "Invalid value"),
+    (["CartPole-v1", "--seeds", "2", "--out", "/proc/none/run"], "/proc/none/run/seeds.json: cannot be written"),
     (["--resume", "nowhere"], "nowhere/checkpoint.npz: cannot be read (No such file or directory)"),
     (["CartPole-v1", "--out", "/proc/none/run"], "/proc/none/run: cannot be made"),
     (["CartPole-v1", "--bogus"], "No such option"),

@@ -96,9 +96,11 @@ def test_the_number_of_threads_changes_nothing(run: str, threads: str, monkeypat
 def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path) -> None:
     """A run that saves after every update, killed again and again, also while it saves."""
     start = [sys.executable, "-m", "ppocore", "train", "--save-every", "0"]
-    words = ["CartPole-v1", "--total-steps", "20000", "--num-envs", "4", "--num-steps", "64", "--hidden", "8",
+    # Long enough that it is still under way when the last kill comes.
+    steps = 4_000 * KILLS
+    words = ["CartPole-v1", "--total-steps", str(steps), "--num-envs", "4", "--num-steps", "64", "--hidden", "8",
              "--seed", "5"]
-    whole = train(Config("CartPole-v1", total_steps=20_000, num_envs=4, num_steps=64, hidden=(8,), seed=5))
+    whole = train(Config("CartPole-v1", total_steps=steps, num_envs=4, num_steps=64, hidden=(8,), seed=5))
     out, dice, kills, ended = tmp_path / "run", random.Random(7), 0, None
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([*start, *words, "--out", str(out)], **silent)
@@ -119,7 +121,7 @@ def test_kill_9_at_random_moments_changes_nothing(tmp_path: Path) -> None:
             time.sleep(0.01)
     assert process.wait() == 0
 
-    assert kills >= min(KILLS, 3)
+    assert kills >= 0.8 * KILLS
     assert everything(folder.resume(out)[0]) == everything(whole)
     assert [row.update for row in folder.read_progress(out)] == list(range(1, whole.updates + 1))
 
@@ -215,7 +217,7 @@ def test_a_save_that_fails_leaves_the_last_one(tmp_path: Path, monkeypatch: pyte
 
 def test_a_progress_table_that_is_not_one_is_refused(tmp_path: Path) -> None:
     train(SMALL, out=tmp_path)
-    for text, says in (("a,b\n1,2\n", "columns are not"), ("", "columns are not")):
+    for text, says in (("a,b\n1,2\n", r"columns are not .* \(it has no update\)"), ("", "columns are not")):
         (tmp_path / folder.PROGRESS).write_text(text)
         with pytest.raises(BadRun, match=says):
             folder.read_progress(tmp_path)

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ppocore import (
     adam_step,
+    batch_health,
     categorical_entropy,
     categorical_kl,
     categorical_log_prob,
@@ -165,6 +166,16 @@ def expected_gradient(config: Config, layout: Any, params: Any, kept: Recorded, 
                            mlp(parts[2], seen, value_pulls, **value_shape).grad_params])
 
 
+def log_ratios(config: Config, layout: Any, params: Any, kept: Recorded, rows: Any) -> Any:
+    """log pi of the rows under these parameters, less what it was when they were played."""
+    seen = flat(kept.batch.observations)[rows]
+    outputs = mlp(params[: layout.log_std], seen, np.zeros((len(rows), layout.policy_sizes[-1])),
+                  sizes=layout.policy_sizes.tolist(), activation=config.activation).outputs[:, : layout.head.outputs]
+    log_std = params[layout.log_std : layout.value]
+    terms = policy_terms(config, outputs, log_std, rows, kept.batch)
+    return terms[0][0] - flat(kept.batch.log_probs)[rows]
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(**({"env": "CartPole-v1"} | BASE | CHOICES[choice]))
@@ -172,9 +183,12 @@ def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: py
     layout, params = kept.trainer.layout, kept.before
     first, second, step = np.zeros_like(params), np.zeros_like(params), 0
     size = config.batch_size // config.num_minibatches
+    last = np.zeros(config.batch_size)
     for order in kept.orders:
         for start in range(0, config.batch_size, size):
-            gradient = expected_gradient(config, layout, params, kept, order[start : start + size])
+            rows = order[start : start + size]
+            last[rows] = log_ratios(config, layout, params, kept, rows)
+            gradient = expected_gradient(config, layout, params, kept, rows)
             norm = float(np.linalg.norm(gradient))
             if config.grad_norm_eps:
                 gradient = gradient * min(1.0, config.max_grad_norm / (norm + config.grad_norm_eps))
@@ -189,6 +203,7 @@ def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: py
     learned = kept.trainer.learner
     assert np.abs(learned.params - params).max() <= 2.0**-34 * config.learning_rate * step
     assert np.abs(learned.first_moment - first).max() <= 2.0**-40 * np.abs(first).max()
+    assert np.abs(kept.batch.log_ratios.ravel() - last).max() <= 2.0**-34
     assert learned.taken[0] == step == kept.progress.optimizer_steps
     assert np.abs(learned.params - kept.before).max() > 0
 
@@ -263,4 +278,38 @@ def test_progress_is_reported_in_full() -> None:
     assert progress.episodes > 0
     assert progress.ratio_min < 1 < progress.ratio_max
     assert 0 < progress.entropy <= math.log(2)
-    assert all(math.isfinite(value) for value in progress)
+    assert all(math.isfinite(value) for value in progress if not isinstance(value, str))
+
+
+def test_the_health_of_a_batch_is_that_of_its_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Recorded(Config("Pendulum-v1", algo="surrogate", num_epochs=10, learning_rate=0.01, seed=5), monkeypatch)
+
+    health, progress = batch_health(kept.batch.log_ratios.ravel()), kept.progress
+
+    assert progress.ess == health.effective_sample_size / 1024
+    assert (progress.k_hat, progress.health) == (health.k_hat, health.verdict)
+    assert progress.health == "resample"
+    assert math.exp(kept.batch.log_ratios.max()) <= progress.ratio_max * (1 + 2.0**-50)
+
+
+def test_a_batch_used_once_and_whole_has_ratios_of_one() -> None:
+    """Their roundings are no tail."""
+    rows = list(Trainer(Config("CartPole-v1", algo="on-policy", num_epochs=1, num_minibatches=1, num_envs=1,
+                               num_steps=1024, total_steps=5 * 1024)).run())
+
+    assert any(row.ratio_max != row.ratio_min for row in rows)
+    for row in rows:
+        assert (row.ess, row.health) == (1.0, "trust")
+        assert math.isnan(row.k_hat)
+
+
+def test_samples_that_a_stopped_update_does_not_reach_keep_their_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Recorded(Config("CartPole-v1", learning_rate=0.05, stop_kl=1e-4, seed=4), monkeypatch)
+
+    reached = kept.orders[0][: (kept.progress.optimizer_steps + 1) * 256]
+    left = np.delete(kept.batch.log_ratios.ravel(), reached)
+
+    assert kept.progress.optimizer_steps == 1
+    assert len(left) == 512
+    assert not left.any()
+    assert kept.batch.log_ratios.any()
