@@ -340,6 +340,7 @@ def estimator(
         str | None, typer.Option(metavar="NAME", help="Exit status 1 unless it follows this: 'KL(current, ref)', zero.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Time limit of one call of a function.")] = 10.0,
 ) -> None:
     """Say which divergence's gradient a KL term really follows.
 
@@ -353,7 +354,7 @@ def estimator(
     from ppocore.conformance.estimators import command
 
     width = min(shutil.get_terminal_size().columns, 100)
-    status, lines = command.estimator(term, place, framework, on_policy, expect, json, width)
+    status, lines = command.estimator(term, place, framework, on_policy, expect, json, width, timeout)
     for line in lines:
         print(line)
     raise typer.Exit(status)
