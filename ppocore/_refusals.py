@@ -3,3 +3,7 @@
 
 class Refusal(ValueError):
     """The message is one clear line that says what was found, where, and what is required."""
+
+    def __init__(self, message: str) -> None:
+        # It may quote anything: what a terminal would obey, or break the line at, becomes a space.
+        super().__init__("".join(character if character.isprintable() else " " for character in message))

@@ -206,8 +206,9 @@ def matrix(
         Path | None, typer.Option(metavar="FILE", help="Write a page: the table, and what is wrong in each.")
     ] = None,
 ) -> None:
-    """Many implementations side by side: operations by implementations, from their reports.
+    """Show the reports of many implementations side by side.
 
+    A table of operations by implementations, and below it what is red and why.
     A file that is no whole report is refused by name. Exit status: 0 shown, whatever the verdicts; 2 could not.
     """
     from rich.console import Console
@@ -259,9 +260,11 @@ def operations(
     name: Annotated[str | None, typer.Argument(help="One operation.", show_default=False)] = None,
 ) -> None:
     """The table of operations: what each takes, returns and means."""
+    import shutil
+
     from ppocore.conformance import listing
 
-    for line in listing.operations(name):
+    for line in listing.operations(name, shutil.get_terminal_size((10_000, 0)).columns):
         print(line)
 
 
@@ -278,10 +281,11 @@ def questions(
     seed: Annotated[int, typer.Option(help="Seed of the random cases.")] = 0,
     examples: Annotated[int, typer.Option(help="Random cases per operation.")] = 8,
 ) -> None:
-    """Write the questions, to be answered elsewhere and judged with `ppocore check --answers`.
+    """Write the questions, to be answered elsewhere.
 
-    They are the lines that `ppocore check --exec` would send. A program that speaks that protocol answers them
-    with `program < questions.jsonl > answers.jsonl`; judge with the same --seed and --examples.
+    Judge the answers with `ppocore check --answers`. The questions are the lines that `ppocore check --exec` would
+    send. A program that speaks that protocol answers them with `program < questions.jsonl > answers.jsonl`; judge
+    with the same --seed and --examples.
     """
     from ppocore.conformance import listing
     from ppocore.conformance.runner import Options
@@ -310,7 +314,10 @@ def museum(
                                    " those that match: gae/no-lambda, gae, '*mask*'.", show_default=False)
     ] = None,
 ) -> None:
-    """The named mistakes; of one, right and wrong numbers on the smallest input that tells them apart."""
+    """The named mistakes, or one of them in numbers.
+
+    Of one, right and wrong numbers stand side by side, on the smallest input that tells them apart.
+    """
     import shutil
 
     from ppocore.conformance import museum as rooms
@@ -340,6 +347,7 @@ def estimator(
         str | None, typer.Option(metavar="NAME", help="Exit status 1 unless it follows this: 'KL(current, ref)', zero.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Time limit of one call of a function.")] = 10.0,
 ) -> None:
     """Say which divergence's gradient a KL term really follows.
 
@@ -353,14 +361,14 @@ def estimator(
     from ppocore.conformance.estimators import command
 
     width = min(shutil.get_terminal_size().columns, 100)
-    status, lines = command.estimator(term, place, framework, on_policy, expect, json, width)
+    status, lines = command.estimator(term, place, framework, on_policy, expect, json, width, timeout)
     for line in lines:
         print(line)
     raise typer.Exit(status)
 
 
 vectors = typer.Typer(invoke_without_command=True, rich_markup_mode=None,
-                      help="The frozen vectors: inputs and right answers as data, for any language.")
+                      help="Frozen inputs and right answers, for any language.")
 app.add_typer(vectors, name="vectors")
 
 

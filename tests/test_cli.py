@@ -147,6 +147,17 @@ def test_operations_are_listed_and_explained():
     assert status == 0
     for text in ("clip_eps | clip_eps_low + clip_eps_high", "[dual_clip]", "loss, [grad_log_prob]", "-mean("):
         assert text in out
+    assert "  clip_band: linear (default), log_symmetric\n" in out
+
+
+def test_the_table_of_operations_fits_a_terminal_and_is_one_line_a_row_elsewhere(monkeypatch):
+    _, piped, _ = command("operations")
+    monkeypatch.setenv("COLUMNS", "80")
+    _, shown, _ = command("operations")
+    assert max(map(len, shown.splitlines())) <= 80
+    # Wrapped between words, and nothing lost.
+    assert shown.split() == piped.split()
+    assert len([line for line in piped.splitlines() if line.startswith(tuple(OPERATIONS))]) == len(OPERATIONS)
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])

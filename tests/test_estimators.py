@@ -17,8 +17,9 @@ import pytest
 from ppocore.cli import main
 from ppocore.conformance import audit_estimator
 from ppocore.conformance.estimators.__main__ import PAGE, page
-from ppocore.conformance.estimators.audit import Audit
+from ppocore.conformance.estimators.audit import Audit, audit
 from ppocore.conformance.estimators.divergences import DIVERGENCES
+from ppocore.conformance.estimators.handed import apart
 from ppocore.conformance.estimators.known import INSTEAD, KNOWN
 from ppocore.conformance.estimators.language import (
     DERIVED,
@@ -525,3 +526,101 @@ def test_a_function_in_a_file(command, tmp_path) -> None:
         assert text in err
     assert "must be one of" in command(f"{path}:k2", "--framework", "tensorflow")[2]
     assert "is a term" in command("k1", "--framework", "torch")[2]
+
+
+HOSTILE = """
+import os, sys, time
+import numpy as np
+print("imported", flush=True)
+
+
+def hangs(log_prob):
+    while True:
+        time.sleep(0.01)
+
+
+def never_lets_go(log_prob):
+    return 9 ** 9 ** 8 * log_prob
+
+
+def exits(log_prob):
+    os._exit(3)
+
+
+def crashes(log_prob):
+    os.abort()
+
+
+def raises(log_prob):
+    raise KeyboardInterrupt
+
+
+def later(log_prob):
+    later.calls = getattr(later, "calls", 0) + 1
+    return log_prob if later.calls < 3 else hangs(log_prob)
+
+
+def prints(log_prob, ref_log_prob):
+    print("x" * 100_000)
+    os.write(1, b"not a message")
+    os.chdir("/")
+    log_prob -= 1
+    np.seterr(all="raise")
+    return log_prob + 1 - ref_log_prob
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("hangs", "no answer within 0.5 s (in hostile.py:"),
+    ("never_lets_go", "no answer within 0.5 s"),
+    ("later", "no answer within 0.5 s"),
+    ("exits", "the interpreter died: exit status 3"),
+    ("crashes", "the interpreter died: SIGABRT (in hostile.py:"),
+    ("raises", "the interpreter died"),
+])
+def test_a_function_that_hangs_or_crashes_is_one_line_and_status_2(command, tmp_path, name: str, text: str) -> None:
+    path = tmp_path / "hostile.py"
+    path.write_text(HOSTILE)
+
+    status, out, err = command(f"{path}:{name}", "--in", "reward", "--timeout", "0.5")
+
+    assert (status, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert f"hostile.py:{name}: {text}" in err
+    assert "at current (" in err
+
+
+def test_a_file_that_dies_or_loops_while_it_is_imported_is_one_line_too(command, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("ppocore.conformance.processes.START_LIMIT", 2.0)
+    for source, text in (("import os; os._exit(5)", "the interpreter died: exit status 5"),
+                         ("while True: pass", "no answer within 2 s"), ("1 / 0", "ZeroDivisionError"),
+                         ("raise SystemExit('no')", "it calls exit while it is being imported")):
+        path = tmp_path / "broken.py"
+        path.write_text(source)
+        status, out, err = command(f"{path}:kl", "--in", "reward")
+        assert (status, out, len(err.strip().splitlines())) == (2, "", 1)
+        assert text in err
+        assert "broken.py" in err
+
+
+def test_what_a_function_prints_or_changes_does_not_show(command, tmp_path) -> None:
+    path = tmp_path / "hostile.py"
+    path.write_text(HOSTILE)
+
+    status, out, err = command(f"{path}:prints", "--in", "reward")
+
+    assert (status, err) == (0, "")
+    assert f"on-policy: it follows {REVERSE}" in out
+    assert "xxx" not in out
+
+
+def test_a_function_apart_is_audited_as_one_in_this_process(tmp_path) -> None:
+    """To the last digit: the numbers travel as they are."""
+    path = tmp_path / "mine.py"
+    path.write_text("import numpy as np\ndef kl(log_prob, ref_log_prob):\n"
+                    "    d = ref_log_prob - log_prob\n    return np.exp(d) - 1 - d\n")
+
+    with apart(str(path), "kl", None, 10.0) as handed:
+        found = audit(handed, "reversed_k3", "reward", False)
+
+    assert found == audit_estimator(reversed_k3, place="reward")

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
-from ppocore.conformance import adapters, conventions, expected, hello, lines, reports, runner, vectors
+from ppocore._refusals import Refusal
+from ppocore.conformance import adapters, conventions, expected, hello, lines, pages, reports, runner, vectors
 from ppocore.conformance.case import Verdict
 from ppocore.conformance.compare import Bench
 from ppocore.conformance.forms import Parameter
@@ -57,12 +59,35 @@ BROKEN: dict[str, tuple[Any, str, Any]] = {
     "signatures": (adapters, "parameters", lambda operation, function: (Parameter("x", False),)),
     "globs": (runner, "matches", lambda only, case: True),
     "sources": (declarations, "peek", unread),
+    "names": (Refusal, "__init__", lambda self, message: ValueError.__init__(self, message)),
 }
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_each_target_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BROKEN[name])
+
+    assert any(target.complaint(data) for target, data in (made(0, index, [name]) for index in range(150)))
+
+
+def without_reasons(path: Any) -> dict[str, str]:
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    return {id.strip(): reason.strip() for id, _, reason in (line.partition("#") for line in lines) if id.strip()}
+
+
+MORE: dict[str, tuple[str, Any, str, Any]] = {
+    "an expected failure needs no reason": ("expected", expected, "read", without_reasons),
+    "the reason is not told": ("expected", expected, "_expect", lambda result, listed: replace(
+        result, status="xpass" if result.status == "pass" else "xfail") if result.id in listed else result),
+    "pages do not escape": ("reports", pages, "printable", Markup),
+    "pages show control characters": ("reports", pages, "printable", str),
+}
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_what_else_a_target_finds(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, *broken = MORE[what]
+    monkeypatch.setattr(*broken)
 
     assert any(target.complaint(data) for target, data in (made(0, index, [name]) for index in range(150)))
 

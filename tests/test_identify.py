@@ -308,6 +308,8 @@ PEERS = {
     "trl_float64": ("trl", "trl", ""),
     "verl_float64": ("verl", "verl", "kl_k3/clamped"),
     "openrlhf_clean": ("openrlhf", "openrlhf", ""),
+    "openrlhf_sequences": ("openrlhf", "openrlhf", ""),
+    "verl_groups": ("verl", "verl", ""),
 }
 
 

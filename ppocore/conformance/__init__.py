@@ -99,7 +99,7 @@ def audit_estimator(
     term : str or callable
         A text such as ``"ratio * k3"`` (docs/estimators.md has the language), computed to 60 digits, or a function
         that names any of `log_prob`, `old_log_prob` and `ref_log_prob`, gets them as arrays of shape (16,) in float64,
-        and returns a number for each entry, or in the loss their mean.
+        and returns a number for each entry, or in the loss their mean; it is called in this process.
     place : "loss" or "reward"
         Whether the term is added to the loss, or its value subtracted from the reward.
     framework : "torch", "jax" or "numpy", optional

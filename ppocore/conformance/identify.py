@@ -12,8 +12,8 @@ from ppocore.conformance.conventions import CONVENTIONS
 from ppocore.conformance.dialects import Preset, presets, ways
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.probes import Leaf, Tree
+from ppocore.conformance.processes import PATIENCE
 from ppocore.conformance.runner import (
-    PATIENCE,
     Options,
     Progress,
     Respondent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,7 @@ from ppocore.conformance.answers import questions as written
 from ppocore.conformance.callees import Adapter, open_callee
 from ppocore.conformance.case import Case, Question
 from ppocore.conformance.cases import cases
+from ppocore.conformance.conventions import of
 from ppocore.conformance.explain import explain
 from ppocore.conformance.files import refuse_unwritable, write_whole
 from ppocore.conformance.operations import OPERATIONS, Operation
@@ -67,15 +69,16 @@ def _all_cases(options: Options) -> list[Case]:
     return [case for name in OPERATIONS for case in cases(name, "float64", options.seed, options.examples)]
 
 
-def operations(name: str | None) -> Iterator[str]:
-    """The table, or one row of it in full."""
+def operations(name: str | None, columns: int = 10_000) -> Iterator[str]:
+    """The table, its rows wrapped to so many columns, or one row of it in full."""
     if name is None:
         width = max(map(len, OPERATIONS))
         for operation in OPERATIONS.values():
-            yield f"{operation.name:<{width}}  {', '.join(_words(operation))} -> {_outputs(operation)}"
+            row = f"{operation.name:<{width}}  {', '.join(_words(operation))} -> {_outputs(operation)}"
+            yield from textwrap.wrap(row, max(columns, width + 30), subsequent_indent=" " * (width + 4))
         yield ""
-        yield "| separates forms of the same information, [ ] may be left out; arguments are passed by name."
-        yield "`ppocore operations NAME` prints shapes and formula."
+        yield from textwrap.wrap("| separates forms of the same information, [ ] may be left out; arguments are passed"
+                                 " by name. `ppocore operations NAME` prints shapes, formula and conventions.", columns)
         return
     if name not in OPERATIONS:
         close = nearest(name, OPERATIONS)
@@ -87,6 +90,10 @@ def operations(name: str | None) -> Iterator[str]:
     yield f"  outputs  {_outputs(operation)}"
     yield f"  shapes   {operation.shapes}"
     yield f"  formula  {operation.formula}"
+    for convention in of(operation.name):
+        values = [f"{value} (default)" if value == convention.default else value for value in convention.values]
+        yield f"  {convention.name}: {', '.join(values)}"
+        yield f"      {convention.says}"
 
 
 def _words(operation: Operation) -> list[str]:

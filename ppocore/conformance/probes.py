@@ -97,7 +97,6 @@ class Tree:
         grown = [q for q in plain if q.case.relation and numbers(q) > sizes.get(q.case.relation.parts[0].id, 0)]
         self.large = [*(q for q in own if numbers(q) > MOST_NUMBERS), *grown]
         self.poisoned = sorted((q for q in gating if q.case.poisoned), key=numbers)
-        self._first: list[Question] | None = None
 
     def walk(self, ask: Ask) -> Leaf:
         """Ask from the root to a leaf."""
@@ -140,41 +139,39 @@ class Tree:
         done = {id(question) for question, _ in asked}
         refused = [question for question, answer in asked if answer.outcome != "ok"]
         answers = [answer for _, answer in asked if answer.outcome == "ok"]
-        left = [q for q in (self.questions if answers else self.root) if id(q) not in done and not _like(q, refused)]
+        left = [q for q in self.questions if id(q) not in done and not _like(q, refused)]
         if not answers:
-            return next(iter(left), None)
+            return self._root(left)
         slugs = {h.slug for h in alive}
         if len(slugs) == 1 and alive[0].slug:
             # Several formulas of one mistake: it is named.
             return None
         few = _spread(alive)
-        best = self._best(left, few, answers[0])
+        # Without gradients first: they cost most, and values split most of what can be split.
+        best = self._best(left, few, _values(answers[0])) or self._best(left, few, answers[0])
         if best is None and few != alive:
             best = self._best(left, alive, answers[0])
         if best is None and len(slugs) > 1:
             best = self._best([q for q in self.large if id(q) not in done], alive, answers[0])
         return best
 
-    def _best(self, left: Sequence[Question], alive: Sequence[Hypothesis], like: Answer) -> Question | None:
+    def _best(self, left: Sequence[Question], alive: Sequence[Hypothesis], like: Answer | None) -> Question | None:
         """The first of the cases that split these hypotheses into the most classes; None if none splits them."""
         best, most = None, 1
         for question in left:
             if most == len(alive):
                 break
-            count = len(self.classes(alive, question, like))
+            count = len(self.classes(alive, question, like, most))
             if count > most:
                 best, most = question, count
         return best
 
-    @property
-    def root(self) -> list[Question]:
-        """Cases as they may stand at the root: the most classes of conventions first, then the largest."""
-        if self._first is None:
-            start = self._starting()
-            with np.errstate(all="ignore"):
-                counts = {id(q): len(self.classes(start, q, None)) if len(start) > 1 else 1 for q in self.questions}
-            self._first = sorted(self.questions, key=lambda q: (-counts[id(q)], -numbers(q)))
-        return self._first
+    def _root(self, left: Sequence[Question]) -> Question | None:
+        """The case that splits the conventions into the most classes; of those, and of equal ones, the largest."""
+        left = sorted(left, key=numbers, reverse=True)
+        with np.errstate(all="ignore"):
+            best = self._best(left, self._starting(), None)
+        return best or next(iter(left), None)
 
     def _starting(self) -> list[Hypothesis]:
         """The definition under the conventions of each library, and under each single value."""
@@ -221,10 +218,16 @@ class Tree:
             # Then it did not give the answer.
             return False
 
-    def classes(self, alive: Sequence[Hypothesis], question: Question, like: Answer | None) -> list[Hypothesis]:
-        """One hypothesis for each different answer to the question, among the outputs that `like` has."""
+    def classes(self, alive: Sequence[Hypothesis], question: Question, like: Answer | None,
+                beyond: int = 0) -> list[Hypothesis]:
+        """One hypothesis for each different answer to the question, among the outputs that `like` has (None: values).
+
+        Given up, and too short, once there can be no more of them than `beyond`.
+        """
         kept: list[tuple[Hypothesis, Answer]] = []
-        for hypothesis in alive:
+        for done, hypothesis in enumerate(alive):
+            if len(kept) + len(alive) - done <= beyond:
+                break
             if any(self._agrees(hypothesis, question, answer) for _, answer in kept):
                 continue
             answer = self.answer(hypothesis, question, like)
@@ -234,7 +237,7 @@ class Tree:
 
     def answer(self, hypothesis: Hypothesis, question: Question, like: Answer | None = None) -> Answer | None:
         """What code that computes the hypothesis would answer; None where that is not defined."""
-        derived = like is None or any(is_gradient(name) for name in (*like.outputs, *like.gradients))
+        derived = like is not None and any(is_gradient(name) for name in (*like.outputs, *like.gradients))
         try:
             whole = mutants.answer(self.bench, hypothesis.formula, question, hypothesis.choices, derived)
         except UNDEFINED:
@@ -299,6 +302,11 @@ def _spread(alive: list[Hypothesis]) -> list[Hypothesis]:
     """A few of them, from the definition to the last mistake."""
     step = -(-len(alive) // SPLITTERS) or 1
     return alive[::step]
+
+
+def _values(answer: Answer) -> Answer:
+    """The answer without its gradients."""
+    return Answer("ok", outputs={name: value for name, value in answer.outputs.items() if not is_gradient(name)})
 
 
 def numbers(question: Question) -> int:

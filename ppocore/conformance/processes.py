@@ -24,6 +24,9 @@ from ppocore.conformance.messages import GREETING, MARK, framed, receive, unpack
 START_LIMIT = 120.0
 """Seconds for the import of an adapter: frameworks are slow to load, on a cold disk very slow."""
 
+PATIENCE = {"jax": 3}
+"""JAX compiles anew for every shape it meets: its calls get that many times the limit."""
+
 GRACE = 1.0
 """Seconds after the time limit in which a worker may still report where it was."""
 
@@ -179,10 +182,13 @@ class Worker:
         self._process = Process(command, _environment(), _messages, memory, AHEAD)
         self._memory = memory
 
-    def start(self, target: str) -> dict[str, Any]:
-        """Have it import an adapter, and say what it found; raises Died instead of waiting longer than the limit."""
+    def start(self, target: str, **term: str | None) -> dict[str, Any]:
+        """Have it import an adapter, and say what it found; raises Died instead of waiting longer than the limit.
+
+        With `function` and `framework`, what is imported is one function for the auditor of KL terms.
+        """
         # What can be imported here can be imported there.
-        self.put([{"target": target, "paths": sys.path}], START_LIMIT)
+        self.put([{"target": target, "paths": sys.path, "term": term}], START_LIMIT)
         reply = self._receive(START_LIMIT)
         self._process.memory.begin()
         return reply

@@ -27,14 +27,12 @@ from ppocore.conformance.files import refuse_unwritable
 from ppocore.conformance.forms import question, turns, uncovered
 from ppocore.conformance.memory import USUAL
 from ppocore.conformance.operations import OPERATIONS, Operation
+from ppocore.conformance.processes import PATIENCE
 from ppocore.conformance.signatures import nearest
 from ppocore.conformance.texts import clean
 
 STRIKES = 3
 """Crashes or time-outs of one operation after which its remaining cases are not run."""
-
-PATIENCE = {"jax": 3}
-"""JAX compiles anew for every shape it meets: its cases get that many times the limit."""
 
 LEVELS = (*GATING, "edge", "reject")
 

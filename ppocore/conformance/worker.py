@@ -13,8 +13,10 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, BinaryIO
 
+from ppocore._refusals import Refusal
 from ppocore.conformance import adapters, calls, messages, returned
 from ppocore.conformance.adapters import BadAdapter, describe, describe_error, load, missing_package, peek
 from ppocore.conformance.case import Answer
@@ -22,6 +24,9 @@ from ppocore.conformance.frameworks import Framework, find
 from ppocore.conformance.guard import Guard
 from ppocore.conformance.messages import GREETING, MARK, pack_answer, receive, send, unpack
 from ppocore.conformance.operations import OPERATIONS
+
+Serve = Callable[[Mapping[str, Any], Framework, Callable[[], None]], Answer]
+"""The answer to a question; the last argument puts back what code of the adapter may have changed."""
 
 OURS = (adapters, calls, messages, returned)
 """Modules of ours that a question passes through, guarded like those of Python."""
@@ -40,7 +45,8 @@ def main() -> None:
     faulthandler.enable(file=log, all_threads=False)
     with _alarm(start["timeout"], log):
         sys.path += [path for path in start["paths"] if path not in sys.path]
-        reply, functions = _start(start["target"])
+        begin = _start_term if start["term"] else _start
+        reply, serve = begin(start["target"], **start["term"])
     _tidy(log, home)
     send(outgoing, reply)
     if "bad" in reply:
@@ -52,7 +58,7 @@ def main() -> None:
     while (question := receive(incoming)) is not None:
         os.write(log, MARK)
         with _alarm(question["timeout"], log):
-            found = _answer(question, functions, framework, reply["dtype"], guard.settle)
+            found = serve(question, framework, guard.settle)
         guard.restore()
         _tidy(log, home)
         # A thread that is left behind may do anything later: the other side must know whom to suspect.
@@ -60,7 +66,7 @@ def main() -> None:
 
 
 def _answer(
-    question: Mapping[str, Any], functions: Mapping[str, Any], framework: Framework, dtype: str,
+    functions: Mapping[str, Any], dtype: str, question: Mapping[str, Any], framework: Framework,
     settle: Callable[[], None],
 ) -> Answer:
     """The answer to one question; what cannot even be described is said so."""
@@ -84,21 +90,50 @@ def _own_descriptors() -> tuple[BinaryIO, BinaryIO, int]:
     return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb"), log
 
 
-def _start(target: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _start(target: str) -> tuple[dict[str, Any], Serve]:
     """Import the adapter and describe it: the first message back."""
     _set_environment(target)
     sys.argv = [target]
     try:
         description, functions = describe(vars(load(target)), target)
     except BadAdapter as error:
-        return {"bad": str(error)}, {}
+        return _bad(str(error))
     except BaseException as error:
-        return {"bad": f"{target}: its functions cannot be read ({describe_error(error)})."}, {}
+        return _bad(f"{target}: its functions cannot be read ({describe_error(error)}).")
     try:
         find(description.framework).prepare(description.dtype)
     except ImportError as error:
-        return {"bad": f"{target}: {missing_package(description, error)}"}, {}
-    return asdict(description), functions
+        return _bad(f"{target}: {missing_package(description, error)}")
+    return asdict(description), partial(_answer, functions, description.dtype)
+
+
+def _start_term(target: str, function: str, framework: str | None) -> tuple[dict[str, Any], Serve]:
+    """Import one function for the auditor of KL terms: the first message back."""
+    # Only here: the auditor needs the oracle, which no adapter waits for.
+    from ppocore.conformance.estimators import called
+
+    _set_environment(target)
+    sys.argv = [target]
+    try:
+        found = called.load(target, function, framework)
+    except Refusal as error:
+        return _bad(str(error))
+    except BaseException as error:
+        return _bad(f"{target}: its functions cannot be read ({describe_error(error)}).")
+
+    def serve(question: Mapping[str, Any], _: Framework, settle: Callable[[], None]) -> Answer:
+        return called.served(found, question, settle)
+
+    return {"framework": found.framework, "dtype": "float64"}, serve
+
+
+def _bad(text: str) -> tuple[dict[str, Any], Serve]:
+    """Nothing can be asked."""
+
+    def nothing(*_: Any) -> Answer:
+        return Answer("raised", text)
+
+    return {"bad": text}, nothing
 
 
 def _set_environment(target: str) -> None:

@@ -6,8 +6,8 @@ keeps its exit status.  Each target is one entry of `TARGETS`: how a thing is ma
 
 from __future__ import annotations
 
-from tests.fuzz import declarations, outputs, protocol, records
+from tests.fuzz import declarations, names, outputs, protocol, records
 from tests.fuzz.target import Target
 
 TARGETS: dict[str, Target] = {target.name: target for target in (
-    *outputs.TARGETS, *protocol.TARGETS, *records.TARGETS, *declarations.TARGETS)}
+    *outputs.TARGETS, *protocol.TARGETS, *records.TARGETS, *declarations.TARGETS, *names.TARGETS)}

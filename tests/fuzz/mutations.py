@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from collections.abc import Sequence
 from typing import Any
 
 TOKENS = (
@@ -18,6 +19,11 @@ JUNK: tuple[Any, ...] = (
     "pass",
     "\ud800", "\x00\x1b[31m", "x" * 5000, [], {}, [[]], [None], [[1.0], [1.0, 2.0]], {"a": 1}, {"": {}}, [[[[[[0]]]]]],
 )
+
+
+HOSTILE = ("<script>alert(1)</script>", "</td></table>", '"><img src=x onerror=alert(1)>', "\x1b[2J", "]]>", "[/red]",
+           "|", "\u202egae", "{{ 7 * 7 }}", "`", "\ud800", "&lt;b&gt;", "a\nb")
+"""Texts that are harmless as long as they are shown as they are."""
 
 
 def bytes_(random: random.Random, data: bytes) -> bytes:
@@ -78,6 +84,18 @@ def json_(random: random.Random, value: Any) -> Any:
         else:
             holder[key] = copy.deepcopy(random.choice(JUNK))
     return value["root"]
+
+
+def wording(random: random.Random, data: bytes, fields: Sequence[str]) -> bytes:
+    """JSON Lines in which some texts, in these fields, say what a page or a terminal might obey."""
+    rows = [json.loads(line) for line in data.splitlines()]
+    for _ in range(random.choice((1, 2, 4))):
+        texts = [(holder, key) for holder, key in _places([row for row in rows if row.keys() & set(fields)])
+                 if key in fields and isinstance(holder[key], str)]
+        if texts:
+            holder, key = random.choice(texts)
+            holder[key] = random.choice((holder[key], "", "mine ")) + random.choice(HOSTILE)
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html.parser
 import io
 import json
 import random
@@ -14,7 +15,19 @@ from unittest import mock
 import numpy as np
 from rich.console import Console
 
-from ppocore.conformance import answers, expected, hello, junit, lines, mutants, reports, runner, terminal, vectors
+from ppocore.conformance import (
+    answers,
+    expected,
+    hello,
+    junit,
+    lines,
+    mutants,
+    pages,
+    reports,
+    runner,
+    terminal,
+    vectors,
+)
 from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.answers import Answers
 from ppocore.conformance.compare import Bench
@@ -94,8 +107,17 @@ def make_expected(random: random.Random) -> bytes:
     """The list that makes the run green, or nearly."""
     failing = [result.id for result in _counting() if result.status != "pass"]
     data = "".join(f"{id}  # known\n" for id in failing).encode()
-    damage = random.choice((mutations.bytes_, mutations.lines, lambda _, same: same))
+    damage = random.choice((mutations.bytes_, mutations.lines, _reasons, lambda _, same: same))
     return damage(random, data)
+
+
+def _reasons(random: random.Random, data: bytes) -> bytes:
+    """Another reason in some line, or none."""
+    rows = data.split(b"\n")
+    at = random.randrange(len(rows) - 1)
+    reasons = (b"", b"#", b"#  \t", b"# \xc2\xa0", b"# # why", b"#why", b"# a#b")
+    rows[at] = rows[at].partition(b"#")[0] + random.choice(reasons)
+    return b"\n".join(rows)
 
 
 def _counting() -> list[Any]:
@@ -110,13 +132,22 @@ def check_expected(data: bytes) -> Complaint:
     except BadAdapter as error:
         return _one_line(error)
     # Read anew, as the documentation says: one id a line, a reason after the hash.
-    own = {line.split("#")[0].strip() for line in data.decode("utf-8-sig").splitlines()} - {""}
+    own = {}
+    for line in data.decode("utf-8-sig").splitlines():
+        id, *reason = map(str.strip, line.split("#", 1))
+        if id and not any(reason):
+            return f"{id} is let in without a reason"
+        if id:
+            own[id] = reason[0]
     for verdict in _wrong_run().verdicts:
         results = [result for result in _wrong_run().results if result.operation == verdict.operation]
-        _, judged = expected.apply(results, verdict, listed, runner.GATING)
+        changed, judged = expected.apply(results, verdict, listed, runner.GATING)
+        untold = [r.id for r in changed if r.status == "xfail" and f"(expected: {own.get(r.id)})" not in r.message]
+        if untold:
+            return f"the reason of {untold[0]} is not in its result"
         failing = {r.id for r in results if r.status in ("fail", "error") and r.level in runner.GATING}
         passing = {r.id for r in results if r.status == "pass"}
-        if judged.green != (failing <= own and not passing & own):
+        if judged.green != (failing <= own.keys() and not passing & own.keys()):
             return f"{verdict.operation} is {'green' if judged.green else 'red'}"
     return None
 
@@ -161,7 +192,13 @@ def _reports() -> tuple[bytes, ...]:
     return tuple("".join(line + "\n" for line in reports.lines(run)).encode() for run in (_wrong_run(), green))
 
 
+WORDS = ("name", "version", "message", "says", "label", "python", "platform", "adapter", "output")
+"""Fields of a report that may hold any text."""
+
+
 def make_report(random: random.Random) -> bytes:
+    if random.random() < 0.3:
+        return mutations.wording(random, random.choice(_reports()), WORDS)
     return mutations.json_lines(random, random.choice(_reports()))
 
 
@@ -183,6 +220,34 @@ def _shown(found: runner.Run) -> None:
     for _ in reports.lines(found):
         pass
     terminal.show(found, Console(file=io.StringIO(), width=80))
+    for page in (pages.report(found), pages.matrix([("mine", found), ("theirs", found)])):
+        Tags().feed(page)
+
+
+class Tags(html.parser.HTMLParser):
+    """A page whose elements close in order, that runs nothing and fetches nothing, whatever others wrote into it."""
+
+    EMPTY = ("br", "circle", "col", "hr", "line", "meta", "path", "polyline", "rect")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, value in attrs if name.startswith("on") or name == "src" or
+                 (name == "href" and not (value or "").startswith(("#", "https://")))]
+        if tag in ("script", "iframe", "img", "object", "embed", "link", "base") or names:
+            raise AssertionError(f"the page has <{tag} {names}>")
+        if tag not in self.EMPTY:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.EMPTY and (not self._open or self._open.pop() != tag):
+            raise AssertionError(f"the page closes {tag}, which is not open")
+
+    def handle_data(self, data: str) -> None:
+        if not all(c.isprintable() or c == "\n" for c in data):
+            raise AssertionError(f"the page shows control characters: {data!r}")
 
 
 def _written(name: str, data: bytes) -> Path:

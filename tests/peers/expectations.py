@@ -98,6 +98,10 @@ PEERS: dict[str, Peer] = {
             "clipped_value_loss": free(HALF, value_loss_scale="half"),
         },
     ),
+    "openrlhf_sequences": Peer(
+        "openrlhf",
+        {"truncated_is_loss": declared("Log-ratios are clamped to [-20, 20]. [P 2.12]", log_ratio_clamp="20")},
+    ),
     "openrlhf_float32": Peer(
         "openrlhf",
         {
@@ -345,6 +349,15 @@ PEERS: dict[str, Peer] = {
             "clipped_value_loss": free(HALF, value_loss_scale="half"),
             "sequence_mean": mistake("nan-leak", because=LEAKS),
             "sequence_sum_mean": mistake("nan-leak", because=LEAKS),
+        },
+    ),
+    "verl_groups": Peer(
+        "verl",
+        {
+            "grpo_advantages": free(
+                "std by n - 1, 1e-6 outside. [C 4.3]", advantage_std="ddof1", std_eps="outside:1e-6"
+            ),
+            "truncated_is_loss": unnamed("The log-ratio of the weight is clamped to [-20, 20] too: e^-20 for e^-50."),
         },
     ),
     "verl_float64": Peer(

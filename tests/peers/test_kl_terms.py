@@ -21,12 +21,13 @@ AUDIT = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 from ppocore.conformance.estimators.audit import audit
-from ppocore.conformance.estimators.handed import load
+from ppocore.conformance.estimators.called import load
+from ppocore.conformance.estimators.handed import here
 from ppocore.conformance.estimators.shown import follows
 found = {}
 for target in sys.argv[2:]:
     name, place = target.split("@")
-    result = audit(load(f"{sys.argv[1]}:{name}", None), name, place, False)
+    result = audit(here(load(sys.argv[1], name, None)), name, place, False)
     found[target] = [*map(follows, result.verdicts), all(v.everywhere for v in result.verdicts), list(result.theorems)]
 print(json.dumps(found))
 """

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from ppocore.conformance.estimators.called import Called, prepare
 from ppocore.conformance.estimators.divergences import BY_NAME, MEANT
-from ppocore.conformance.estimators.handed import DIGITS, Handed, prepare
+from ppocore.conformance.estimators.handed import DIGITS, Handed, here
 from ppocore.conformance.estimators.known import INSTEAD, KNOWN, Known
 from ppocore.conformance.estimators.language import BadTerm
 from ppocore.conformance.estimators.points import POINTS, REGIMES
@@ -98,7 +99,7 @@ def audit_estimator(
     label = getattr(term, "__name__", type(term).__name__)
     chosen = framework or getattr(term, "__globals__", {}).get("FRAMEWORK") or "numpy"
     prepare(chosen)
-    return audit(Handed(term, chosen, label), label, place, on_policy)
+    return audit(here(Called(term, chosen, label)), label, place, on_policy)
 
 
 def audit(term: Term, label: str, place: Place, on_policy: bool) -> Audit:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ppocore.conformance.estimators import shown
 from ppocore.conformance.estimators.audit import Audit, audit, audit_estimator
-from ppocore.conformance.estimators.handed import load
+from ppocore.conformance.estimators.handed import apart
 from ppocore.conformance.estimators.language import BadTerm
 from ppocore.conformance.estimators.terms import PLACES, Place
 from ppocore.conformance.texts import plain
@@ -17,7 +17,8 @@ IN_A_FILE = re.compile(r"\.py\s*(:|$)")
 
 
 def estimator(
-    term: str | None, place: str, framework: str | None, on_policy: bool, expect: str | None, as_json: bool, width: int
+    term: str | None, place: str, framework: str | None, on_policy: bool, expect: str | None, as_json: bool, width: int,
+    timeout: float,
 ) -> tuple[int, Iterable[str]]:
     """Exit status, and what to print."""
     if place not in PLACES:
@@ -26,20 +27,21 @@ def estimator(
         if as_json:
             return 0, [json.dumps(plain([found.to_dict() for _, found in shown.audited()]))]
         return 0, shown.listed(width)
-    found = _audited(term, place, framework, on_policy)
+    found = _audited(term, place, framework, on_policy, timeout)
     status = 0 if expect is None or found.follows(expect) else 1
     return status, [json.dumps(plain(found.to_dict()))] if as_json else _lines(found, expect, width)
 
 
-def _audited(term: str, place: Place, framework: str | None, on_policy: bool) -> Audit:
+def _audited(term: str, place: Place, framework: str | None, on_policy: bool, timeout: float) -> Audit:
     if IN_A_FILE.search(term) is None:
         if framework is not None:
             raise BadTerm(f"estimator: --framework {framework} is of a function, FILE.py:NAME; {term!r} is a term.")
         return audit_estimator(term, place=place, on_policy=on_policy)
     if ":" not in term:
         raise BadTerm(f"estimator: {term} names no function; write {term}:NAME.")
-    handed = load(term, framework)
-    return audit(handed, handed.label, place, on_policy)
+    file, _, name = (part.strip() for part in term.rpartition(":"))
+    with apart(file, name, framework, timeout) as handed:
+        return audit(handed, f"{file}:{name}", place, on_policy)
 
 
 def _lines(found: Audit, expect: str | None, width: int) -> Iterable[str]:

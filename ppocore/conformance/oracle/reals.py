@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,9 +72,10 @@ class Real:
         return self._magnitude
 
     def __add__(self, other: Any) -> Real:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        other = lift(other)
+        if type(other) is not Real:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = lift(other)
         value = self.value + other.value
         size = abs(float(value))
         if self.parents is None and other.parents is None:
@@ -81,9 +83,10 @@ class Real:
         return Real(value, self.slack + other.slack + size, _parents((self, ONE), (other, ONE)), size)
 
     def __sub__(self, other: Any) -> Real:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        other = lift(other)
+        if type(other) is not Real:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = lift(other)
         value = self.value - other.value
         size = abs(float(value))
         if self.parents is None and other.parents is None:
@@ -91,9 +94,10 @@ class Real:
         return Real(value, self.slack + other.slack + size, _parents((self, ONE), (other, MINUS_ONE)), size)
 
     def __mul__(self, other: Any) -> Real:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        other = lift(other)
+        if type(other) is not Real:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = lift(other)
         value = self.value * other.value
         size = abs(float(value))
         slack = self.size * other.slack + other.size * self.slack + size
@@ -102,20 +106,25 @@ class Real:
         return Real(value, slack, _parents((self, other), (other, self)), size)
 
     def __truediv__(self, other: Any) -> Real:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        other = lift(other)
+        if type(other) is not Real:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = lift(other)
         value = self.value / other.value
         if not other.value:
             return Real(value, 0.0, None)
-        slack = _over(self.slack + _size(value) * other.slack, _size(other.value)) + _size(value)
+        size = abs(float(value))
+        slack = _over(self.slack + size * other.slack, other.size) + size
         if self.parents is None and other.parents is None:
-            return Real(value, slack)
+            return Real(value, slack, None, size)
         inverse = stop(ONE) / stop(other)
-        return Real(value, slack, _parents((self, inverse), (other, -(Real(value, slack) * inverse))))
+        links = _parents((self, inverse), (other, -(Real(value, slack, None, size) * inverse)))
+        return Real(value, slack, links, size)
 
     def __neg__(self) -> Real:
-        return Real(-self.value, self.slack, _parents((self, MINUS_ONE)))
+        if self.parents is None:
+            return Real(-self.value, self.slack, None, self._magnitude)
+        return Real(-self.value, self.slack, _parents((self, MINUS_ONE)), self._magnitude)
 
     def __abs__(self) -> Real:
         return -self if self.value < 0 else self
@@ -168,24 +177,30 @@ class Real:
 
     def exp(self) -> Real:
         """e to this, by the correctly rounded decimal function."""
-        value = self.value.exp()
-        size = abs(float(value))
+        value, size = _exp(self.value)
         slack = size * (self.slack + self.size + 1)
+        if self.parents is None:
+            return Real(value, slack, None, size)
         return Real(value, slack, _parents((self, Real(value, slack, None, size))), size)
 
     def log(self) -> Real:
         """Natural logarithm; NaN below zero, minus infinity at zero."""
-        value = self.value.ln()
-        relative = _over(self.slack, _size(self.value)) if self.value else 0.0
-        return Real(value, relative + _size(value), _parents((self, ONE / stop(self))))
+        value, size = _ln(self.value)
+        slack = (_over(self.slack, self.size) if self.value else 0.0) + size
+        if self.parents is None:
+            return Real(value, slack, None, size)
+        return Real(value, slack, _parents((self, ONE / stop(self))), size)
 
     def sqrt(self) -> Real:
         """Square root; NaN below zero."""
         value = self.value.sqrt()
         if not value:
             return Real(value, 0.0, None)
-        slack = _over(self.slack, 2 * _size(value)) + _size(value)
-        return Real(value, slack, _parents((self, ONE / (TWO * Real(value, slack)))))
+        size = abs(float(value))
+        slack = _over(self.slack, 2 * size) + size
+        if self.parents is None:
+            return Real(value, slack, None, size)
+        return Real(value, slack, _parents((self, ONE / (TWO * Real(value, slack, None, size)))), size)
 
     def tanh(self) -> Real:
         """(e^2x - 1) / (e^2x + 1)."""
@@ -198,6 +213,19 @@ class Real:
 
     def __repr__(self) -> str:
         return f"Real({float(self.value):.6g} +- {self.slack:.3g}u)"
+
+
+@lru_cache(maxsize=1 << 16)
+def _exp(value: Decimal) -> tuple[Decimal, float]:
+    """To 60 digits, and its size; formulas that are tried on one case ask for the same ones again and again."""
+    result = CONTEXT.exp(value)
+    return result, _size(result)
+
+
+@lru_cache(maxsize=1 << 16)
+def _ln(value: Decimal) -> tuple[Decimal, float]:
+    result = CONTEXT.ln(value)
+    return result, _size(result)
 
 
 def _size(value: Decimal) -> float:
@@ -255,7 +283,9 @@ def leaves(x: Array) -> Array:
 
 def each(function: Any, *arrays: Any) -> Array:
     """Apply a scalar function elementwise to object arrays (broadcast), giving an object array."""
-    spread = np.broadcast_arrays(*[np.asarray(a, dtype=object) for a in arrays])
+    spread = [np.asarray(a, dtype=object) for a in arrays]
+    if any(a.shape != spread[0].shape for a in spread):
+        spread = list(np.broadcast_arrays(*spread))
     out = np.empty(spread[0].shape, dtype=object)
     out.reshape(-1)[:] = [function(*values) for values in zip(*[s.reshape(-1) for s in spread], strict=True)]
     return out
@@ -308,8 +338,8 @@ def _near(x: Real, y: Real) -> bool:
 def total(values: Any) -> Real:
     """Sum of any Reals, with room for every order of summation."""
     items = [lift(v) for v in np.asarray(values, dtype=object).reshape(-1)]
-    value = sum((v.value for v in items), Decimal(0))
-    slack = sum(v.slack + _size(v.value) for v in items)
+    value = sum([v.value for v in items], Decimal(0))
+    slack = sum([v.slack + v.size for v in items])
     links: list[tuple[Real, Real]] = [(v, ONE) for v in items if v.parents is not None]
     return Real(value, slack, tuple(links) or None)
 
