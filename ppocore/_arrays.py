@@ -229,12 +229,12 @@ class Doorman:
     def out(self, result: Floats) -> Array:
         """`result` in the dtype of the inputs, as a fresh array without negative zeros."""
         with np.errstate(over="ignore"):
-            return (result + 0.0).astype(self._dtype())
+            return (result + 0.0).astype(self.dtype())
 
     def scalar(self, result: float) -> float:
         """`result` as a NumPy scalar in the dtype of the inputs."""
         with np.errstate(over="ignore"):
-            return self._dtype()(float(result) + 0.0)  # type: ignore[return-value]
+            return self.dtype()(float(result) + 0.0)  # type: ignore[return-value]
 
     def refusal(self, name: str, found: str, required: str, hint: str = "") -> ValueError:
         """The error for a wrong value or shape."""
@@ -244,9 +244,21 @@ class Doorman:
         """The error for a wrong kind of thing."""
         return TypeError(self._text(name, found, required))
 
+    def room(self, name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], apart: Sequence[Any]) -> Array:
+        """`given` as memory for a result: it has to fit and to share nothing with the arrays in `apart`."""
+        if type(given) is not np.ndarray:
+            raise self.mistake(name, f"is a {type(given).__name__}", "it must be a NumPy array")
+        if given.dtype != dtype or given.shape != shape or not given.flags.carray:
+            found = f"has shape {given.shape} and dtype {given.dtype}"
+            raise self.refusal(name, found, f"it must be writable, C-contiguous, of shape {shape} and dtype {dtype}")
+        if any(isinstance(x, np.ndarray) and np.may_share_memory(given, x) for x in apart):
+            raise self.refusal(name, "shares memory with an input or another result", "it must be memory of its own")
+        return given
+
     # -- how ---------------------------------------------------------------------------------------
 
-    def _dtype(self) -> type[np.floating[Any]]:
+    def dtype(self) -> type[np.floating[Any]]:
+        """float32 if all arrays so far were, else float64."""
         return np.float32 if self._dtypes == {np.float32} else np.float64
 
     def _text(self, name: str, found: str, required: str, hint: str = "") -> str:
@@ -288,6 +300,24 @@ class Doorman:
         if not filled.all():
             row = "" if filled.ndim == 0 else f"[{', '.join(str(i) for i in np.argwhere(~filled)[0])}]"
             raise self.refusal(f"{name}{row}", "is all False", f"it must allow at least one {what}")
+
+
+def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
+    """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly."""
+    first = floats[0]
+    if type(first) is not np.ndarray or first.size == 0 or first.dtype not in (np.float32, np.float64):
+        return False
+    for array in floats:
+        if type(array) is not np.ndarray or array.dtype != first.dtype or array.shape != first.shape:
+            return False
+        if not array.flags.carray:
+            return False
+    for array in flags:
+        if type(array) is not np.ndarray or array.dtype != np.bool_ or array.shape != first.shape:
+            return False
+        if not array.flags.carray:
+            return False
+    return True
 
 
 def _plain(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:

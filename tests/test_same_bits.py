@@ -1,0 +1,158 @@
+"""A result is the same bit for bit however many threads make it, however its inputs lie in memory, and wherever it
+is written; and work in threads survives a fork and several callers at once."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ppocore
+from ppocore import _threads
+from ppocore.advantages import GAE, NARROW, _gae_loop
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTHS = [1, NARROW, NARROW + 1, 200, 2 * _threads.WORTH_IT // 24 + 1]
+"""Column by column, row by row, with rests of every vector width, and enough for threads."""
+in_both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def rollout(width: int, dtype: type, steps: int = 24) -> tuple[Any, ...]:
+    rng = np.random.default_rng(width)
+    reals = [rng.normal(size=(steps, width)).astype(dtype) for _ in range(3)]
+    flags = [rng.random((steps, width)) < 0.2 for _ in range(2)]
+    reals[2][flags[0]] = np.nan
+    return (*reals, *flags)
+
+
+def digest(results: Any) -> str:
+    return hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in results)).hexdigest()
+
+
+def estimates(given: tuple[Any, ...], **more: Any) -> GAE:
+    return ppocore.gae(*given, gamma=0.99, gae_lambda=0.95, **more)
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("width", WIDTHS)
+def test_gae_is_the_proved_loop_in_float64_rounded_once(width: int, dtype: type) -> None:
+    given = rollout(width, dtype)
+    wide = [x.astype(np.float64) if x.dtype != bool else x for x in given]
+    exact = np.empty(wide[0].shape)
+    _gae_loop(*wide, 0.99, 0.95, exact)
+
+    found = estimates(given)
+
+    assert np.array_equal(found.advantages, exact.astype(dtype))
+    assert np.array_equal(found.returns, (exact + wide[1]).astype(dtype))
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("width", WIDTHS)
+def test_gae_of_other_layouts_and_into_given_memory(width: int, dtype: type) -> None:
+    given = rollout(width, dtype)
+    found = digest(estimates(given))
+    strided = [np.repeat(x, 2, axis=1)[:, ::2] for x in given]
+    frozen = [x.copy() for x in given]
+    for x in frozen:
+        x.setflags(write=False)
+    memory = GAE(*(np.full_like(given[0], np.nan) for _ in range(2)))
+
+    assert digest(estimates(tuple(strided))) == found
+    assert digest(estimates(tuple(np.asfortranarray(x) for x in given))) == found
+    assert digest(estimates(tuple(frozen))) == found
+    written = estimates(given, out=memory)
+    assert written.advantages is memory.advantages
+    assert written.returns is memory.returns
+    assert digest(memory) == found
+    assert digest(estimates(tuple(strided), out=GAE(*(np.empty_like(given[0]) for _ in range(2))))) == found
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_pieces_cover_everything_once_for_any_number_of_threads(threads: int) -> None:
+    for length in (1, 63, 64, 65, 1000):
+        parts = _threads.pieces(length, 64, threads)
+
+        assert len(parts) <= threads
+        assert [i for part in parts for i in range(part.start, part.stop)] == list(range(length))
+
+
+def test_all_bits_are_the_same_for_1_2_and_4_threads_cold_and_cached(tmp_path: Path) -> None:
+    """Each number of threads in a process of its own; the first one compiles, the others read what it compiled."""
+    found = set()
+    for threads in ("1", "2", "4", "1"):
+        environment = os.environ | {
+            "NUMBA_NUM_THREADS": threads, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+        code = "from tests.test_same_bits import everything; print(everything())"
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        found.add(done.stdout)
+
+    assert len(found) == 1
+
+
+def everything() -> str:
+    """Digests of large calls, in as many threads as this process has."""
+    return " ".join(digest(estimates(rollout(WIDTHS[-1], dtype))) for dtype in (np.float32, np.float64))
+
+
+def test_several_callers_at_once() -> None:
+    given = rollout(WIDTHS[-1], np.float32)
+    expected = digest(estimates(given))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: digest(estimates(given)), range(12)))
+
+    assert set(found) == {expected}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_calls_what_its_parent_called() -> None:
+    given = rollout(WIDTHS[-1], np.float32)
+    expected = digest(estimates(given))
+    with warnings.catch_warnings():
+        # Python warns of every fork of a process that has threads: this is one.
+        warnings.simplefilter("ignore")
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            found = pool.apply_async(_of_child, (WIDTHS[-1],)).get(timeout=60)
+
+    assert found == expected
+
+
+def _of_child(width: int) -> str:
+    return digest(estimates(rollout(width, np.float32)))
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("width", WIDTHS[:4])
+def test_gae_finds_what_is_not_finite_wherever_it_is(width: int, place: int) -> None:
+    for wrong in (np.nan, np.inf, -np.inf):
+        given = rollout(width, np.float32)
+        given[3][7, width - 1] = False
+        given[2][7, width - 1] = 0
+        given[place][7, width - 1] = wrong
+
+        with pytest.raises(ValueError, match=rf"\[7, {width - 1}\] is {wrong}; every entry must be finite"):
+            estimates(given)
+
+
+def test_gae_refuses_memory_that_does_not_fit() -> None:
+    given = rollout(20, np.float32)
+    fits, own = np.zeros_like(given[0]), np.zeros_like(given[0])
+    for out, text in [
+        ((fits,), r"gae: out is .*; it must be two arrays"),
+        (GAE(fits.tolist(), own), r"gae: out\[0\] is a list; it must be a NumPy array"),
+        (GAE(fits, own.astype(np.float64)), r"gae: out\[1\] has shape \(24, 20\) and dtype float64; it must"),
+        (GAE(fits[:3], own), r"gae: out\[0\] has shape \(3, 20\)"),
+        (GAE(given[0], own), r"gae: out\[0\] shares memory with an input or another result"),
+        (GAE(fits, fits), r"gae: out\[1\] shares memory"),
+    ]:  # fmt: skip
+        with pytest.raises((ValueError, TypeError), match=text):
+            estimates(given, out=out)
