@@ -8,6 +8,7 @@ A refusal reads ``<function>: <argument> <what was found>; <what is required>.``
 
 from __future__ import annotations
 
+import functools
 import numbers
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,6 +22,7 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
+SINGLE, DOUBLE, FLAG = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.bool_)
 
 
 class _Bound(NamedTuple):
@@ -193,10 +195,12 @@ class Doorman:
 
     def number(self, name: str, value: float, interval: str, hint: str = "") -> float:
         """`value` as a Python float inside `interval`."""
+        if type(value) is float and _inside(value, interval):
+            return value
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
             raise self.mistake(name, f"is {value!r:.60}", "it must be one real number")
         plain = float(value)
-        if not _inside(np.float64(plain), interval):
+        if not _inside(plain, interval):
             raise self.refusal(name, f"is {plain}", f"it must be {_words(interval)}", hint)
         return plain
 
@@ -305,17 +309,16 @@ class Doorman:
 def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
     """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly."""
     first = floats[0]
-    if type(first) is not np.ndarray or first.size == 0 or first.dtype not in (np.float32, np.float64):
+    if type(first) is not np.ndarray or not first.size:
+        return False
+    dtype, shape = first.dtype, first.shape
+    if dtype != SINGLE and dtype != DOUBLE:
         return False
     for array in floats:
-        if type(array) is not np.ndarray or array.dtype != first.dtype or array.shape != first.shape:
-            return False
-        if not array.flags.carray:
+        if type(array) is not np.ndarray or array.dtype != dtype or array.shape != shape or not array.flags.carray:
             return False
     for array in flags:
-        if type(array) is not np.ndarray or array.dtype != np.bool_ or array.shape != first.shape:
-            return False
-        if not array.flags.carray:
+        if type(array) is not np.ndarray or array.dtype != FLAG or array.shape != shape or not array.flags.carray:
             return False
     return True
 
@@ -325,6 +328,7 @@ def _plain(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
     return np.require(array, dtype=dtype, requirements=["C", "A", "W"])
 
 
+@functools.cache
 def _ends(interval: str) -> tuple[float, float]:
     low, high = interval[1:-1].split(",")
     return float(low), float(high)

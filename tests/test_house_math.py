@@ -74,7 +74,7 @@ def test_room_imports_only_what_its_level_may(room: str) -> None:
 
 def test_doorman_imports_no_room_and_no_numba() -> None:
     assert {name.split(".")[0] for name in _imports(HOUSE / "_arrays.py")} == {
-        "__future__", "collections", "fractions", "numbers", "numpy", "typing",
+        "__future__", "collections", "fractions", "functools", "numbers", "numpy", "typing",
     }  # fmt: skip
 
 

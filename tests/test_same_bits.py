@@ -4,6 +4,7 @@ is written; and work in threads survives a fork and several callers at once."""
 from __future__ import annotations
 
 import hashlib
+import math
 import multiprocessing
 import os
 import subprocess
@@ -19,10 +20,13 @@ import pytest
 import ppocore
 from ppocore import _threads
 from ppocore.advantages import GAE, NARROW, _gae_loop
+from ppocore.losses import CHUNK, LARGEST_LOG_RATIO
+from tests.closeness import assert_within
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = [1, NARROW, NARROW + 1, 200, 2 * _threads.WORTH_IT // 24 + 1]
 """Column by column, row by row, with rests of every vector width, and enough for threads."""
+BATCHES = [1, 7, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 3, _threads.WORTH_IT + 5]
 in_both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -32,6 +36,17 @@ def rollout(width: int, dtype: type, steps: int = 24) -> tuple[Any, ...]:
     flags = [rng.random((steps, width)) < 0.2 for _ in range(2)]
     reals[2][flags[0]] = np.nan
     return (*reals, *flags)
+
+
+def batch(size: int, dtype: type) -> tuple[Any, ...]:
+    rng = np.random.default_rng(size)
+    new, old, advantages = (rng.normal(size=size).astype(dtype) for _ in range(3))
+    advantages[:: 5] = 0
+    return new, old, advantages
+
+
+def clipped(given: tuple[Any, ...]) -> Any:
+    return ppocore.clip_loss(*given, clip_eps=0.2, dual_clip=3.0)
 
 
 def digest(results: Any) -> str:
@@ -101,7 +116,9 @@ def test_all_bits_are_the_same_for_1_2_and_4_threads_cold_and_cached(tmp_path: P
 
 def everything() -> str:
     """Digests of large calls, in as many threads as this process has."""
-    return " ".join(digest(estimates(rollout(WIDTHS[-1], dtype))) for dtype in (np.float32, np.float64))
+    both = (np.float32, np.float64)
+    rollouts = [digest(estimates(rollout(WIDTHS[-1], dtype))) for dtype in both]
+    return " ".join(rollouts + [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both])
 
 
 def test_several_callers_at_once() -> None:
@@ -156,3 +173,56 @@ def test_gae_refuses_memory_that_does_not_fit() -> None:
     ]:  # fmt: skip
         with pytest.raises((ValueError, TypeError), match=text):
             estimates(given, out=out)
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("size", BATCHES)
+def test_clip_loss_in_chunks_is_the_sum_of_its_samples(size: int, dtype: type) -> None:
+    """Against exact sums of textbook terms.  ACC-04 gives u mean|t| (|d| + 22 + log2 n), and the terms here err by
+    as much again; to float32, half an ulp more.  A gradient errs by u (|d| + 5), and so does the one here."""
+    given = batch(size, dtype)
+    new, old, advantages = (x.astype(np.float64) for x in given)
+    d, u = new - old, np.finfo(dtype).eps / 2
+    ratio = np.exp(d)
+    terms = np.minimum(ratio * advantages, np.clip(ratio, 0.8, 1.2) * advantages)
+    terms = np.where(advantages < 0, np.maximum(terms, 3.0 * advantages), terms)
+    cut = ((advantages > 0) & (ratio > 1.2)) | ((advantages < 0) & ((ratio < 0.8) | (ratio > 3.0)))
+    slopes = np.where(cut, 0.0, -ratio * advantages / size)
+
+    found = clipped(given)
+
+    room = 2 * np.finfo(np.float64).eps * (np.abs(d).max() + 22 + np.log2(size)) * np.abs(terms).mean()
+    assert abs(float(found.loss) + math.fsum(terms) / size) <= room + u * abs(float(found.loss))
+    assert_within(found.grad_log_prob, slopes, units=2 * (np.abs(d).max() + 5))
+    assert found.grad_log_prob.dtype == dtype
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("size", BATCHES)
+def test_clip_loss_of_other_layouts(size: int, dtype: type) -> None:
+    given = batch(size, dtype)
+    frozen = [x.copy() for x in given]
+    for x in frozen:
+        x.setflags(write=False)
+
+    assert digest(clipped(tuple(np.repeat(x, 2)[::2] for x in given))) == digest(clipped(given))
+    assert digest(clipped(tuple(frozen))) == digest(clipped(given))
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("size", BATCHES)
+def test_clip_loss_finds_what_is_not_finite_wherever_it_is(size: int, place: int) -> None:
+    for wrong in (np.nan, np.inf, -np.inf):
+        given = batch(size, np.float32)
+        given[place][size - 1] = wrong
+
+        with pytest.raises(ValueError, match=rf"\[{size - 1}\] is {wrong}; every entry must be finite"):
+            clipped(given)
+
+
+def test_ratios_that_overflow_do_no_harm_where_there_is_no_advantage_or_the_clip_binds() -> None:
+    far = 2 * LARGEST_LOG_RATIO
+    found = clipped((np.array([far, far, 0.0]), np.zeros(3), np.array([0.0, 1.0, 1.0])))
+
+    assert found.loss == -(1.2 + 1) / 3
+    assert found.grad_log_prob.tolist() == [0, 0, -1 / 3]
