@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def kernel(body: Callable[P, R]) -> Callable[P, R]:
-    """Compile `body` with Numba: cached on disk, division as IEEE 754 has it, no reassociation, no interpreter lock."""
+    """Compile `body` with Numba: cached on disk, division as IEEE 754 has it, no reassociation, no lock held."""
     return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy", nogil=True)(body))
 
 
