@@ -28,7 +28,7 @@ lint: $(BIN)/ppocore
 	$(BIN)/python -m mypy
 
 bench: $(BIN)/ppocore
-	$(BIN)/python tests/benchmarks/start_up.py
+	$(BIN)/python -m tests.benchmarks
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dist build

@@ -8,6 +8,7 @@ A refusal reads ``<function>: <argument> <what was found>; <what is required>.``
 
 from __future__ import annotations
 
+import functools
 import numbers
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,6 +22,7 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
+SINGLE, DOUBLE, FLAG = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.bool_)
 
 
 class _Bound(NamedTuple):
@@ -193,10 +195,12 @@ class Doorman:
 
     def number(self, name: str, value: float, interval: str, hint: str = "") -> float:
         """`value` as a Python float inside `interval`."""
+        if type(value) is float and _inside(value, interval):
+            return value
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
             raise self.mistake(name, f"is {value!r:.60}", "it must be one real number")
         plain = float(value)
-        if not _inside(np.float64(plain), interval):
+        if not _inside(plain, interval):
             raise self.refusal(name, f"is {plain}", f"it must be {_words(interval)}", hint)
         return plain
 
@@ -229,12 +233,12 @@ class Doorman:
     def out(self, result: Floats) -> Array:
         """`result` in the dtype of the inputs, as a fresh array without negative zeros."""
         with np.errstate(over="ignore"):
-            return (result + 0.0).astype(self._dtype())
+            return (result + 0.0).astype(self.dtype())
 
     def scalar(self, result: float) -> float:
         """`result` as a NumPy scalar in the dtype of the inputs."""
         with np.errstate(over="ignore"):
-            return self._dtype()(float(result) + 0.0)  # type: ignore[return-value]
+            return self.dtype()(float(result) + 0.0)  # type: ignore[return-value]
 
     def refusal(self, name: str, found: str, required: str, hint: str = "") -> ValueError:
         """The error for a wrong value or shape."""
@@ -244,9 +248,21 @@ class Doorman:
         """The error for a wrong kind of thing."""
         return TypeError(self._text(name, found, required))
 
+    def room(self, name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], apart: Sequence[Any]) -> Array:
+        """`given` as memory for a result: it has to fit and to share nothing with the arrays in `apart`."""
+        if type(given) is not np.ndarray:
+            raise self.mistake(name, f"is a {type(given).__name__}", "it must be a NumPy array")
+        if given.dtype != dtype or given.shape != shape or not given.flags.carray:
+            found = f"has shape {given.shape} and dtype {given.dtype}"
+            raise self.refusal(name, found, f"it must be writable, C-contiguous, of shape {shape} and dtype {dtype}")
+        if any(isinstance(x, np.ndarray) and np.may_share_memory(given, x) for x in apart):
+            raise self.refusal(name, "shares memory with an input or another result", "it must be memory of its own")
+        return given
+
     # -- how ---------------------------------------------------------------------------------------
 
-    def _dtype(self) -> type[np.floating[Any]]:
+    def dtype(self) -> type[np.floating[Any]]:
+        """float32 if all arrays so far were, else float64."""
         return np.float32 if self._dtypes == {np.float32} else np.float64
 
     def _text(self, name: str, found: str, required: str, hint: str = "") -> str:
@@ -290,11 +306,29 @@ class Doorman:
             raise self.refusal(f"{name}{row}", "is all False", f"it must allow at least one {what}")
 
 
+def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
+    """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly."""
+    first = floats[0]
+    if type(first) is not np.ndarray or not first.size:
+        return False
+    dtype, shape = first.dtype, first.shape
+    if dtype != SINGLE and dtype != DOUBLE:
+        return False
+    for array in floats:
+        if type(array) is not np.ndarray or array.dtype != dtype or array.shape != shape or not array.flags.carray:
+            return False
+    for array in flags:
+        if type(array) is not np.ndarray or array.dtype != FLAG or array.shape != shape or not array.flags.carray:
+            return False
+    return True
+
+
 def _plain(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
     """C-contiguous, aligned and writable, so that every kernel is compiled for one layout only."""
     return np.require(array, dtype=dtype, requirements=["C", "A", "W"])
 
 
+@functools.cache
 def _ends(interval: str) -> tuple[float, float]:
     low, high = interval[1:-1].split(",")
     return float(low), float(high)

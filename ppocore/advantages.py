@@ -7,17 +7,23 @@ All results are constants of the losses: no gradient is meant to flow through th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppocore._arrays import Array, Bools, Doorman, Floats
+from ppocore._arrays import Array, Bools, Doorman, Floats, ready
 from ppocore._kernels import kernel
+from ppocore._threads import THREADS, WORTH_IT, pieces, spread
 from ppocore.reductions import reduce_samples
 
 STD_EPS = 1e-8
 """Added to the standard deviation by `normalize_advantages`."""
+
+NARROW = 16
+"""Rollouts of so few columns are swept column by column, wider ones row by row: the vector units want long rows."""
+COLUMNS = 64
+"""Columns are dealt out to threads in bundles of so many: no two threads write to one line of the cache."""
 
 
 class GAE(NamedTuple):
@@ -106,6 +112,7 @@ def gae(
     *,
     gamma: float,
     gae_lambda: float,
+    out: GAE | None = None,
 ) -> GAE:
     r"""Generalized advantage estimates of a rollout, and the value targets they imply.
 
@@ -126,6 +133,8 @@ def gae(
     terminated, truncated : array of bool, shape (T, ...)
         Flags of transition t.  The episode ended by itself, or was cut.
     gamma, gae_lambda : float in [0, 1]
+    out : GAE of two arrays, optional
+        Where to write the results: of the inputs' shape and dtype, sharing memory with no input.
 
     Returns
     -------
@@ -146,7 +155,8 @@ def gae(
     *Accuracy.* With S_l = (gamma lambda)^l (|r| + gamma |V'| + |V|) at lag l within the episode, the error of
     A_t is at most u times the sum over l of (3 l + 4) S_l; that of a return u |return| more.
 
-    *Cost.* One backward pass.
+    *Cost.* One backward pass, in float64 whatever the dtype.  Arrays that lie in C order are read where they are;
+    large rollouts are shared between threads, which changes no bit of the result.
 
     *Theorems.* ACC-03, FLT-01, GAE-01, GAE-02, GAE-03, GAE-04, GAE-05, GAE-06, GAE-07, GAE-08, GAE-09,
     GAE-10, GAE-11, GAE-12, GAE-13, GAE-14, MIS-01, MIS-02, RET-02, VTR-02.
@@ -166,14 +176,20 @@ def gae(
     >>> out.advantages
     array([1.125, 1.5  , 0.5  ])
     """
+    given: tuple[Any, ...] = (rewards, values, next_values, terminated, truncated)
+    plain = type(gamma) is type(gae_lambda) is float and 0 <= gamma <= 1 and 0 <= gae_lambda <= 1
     door = Doorman("gae")
+    if plain and ready(given[:3], given[3:]):
+        result = _result(door, out, given[0].shape, given[0].dtype, given)
+        if _swept(given, gamma, gae_lambda, result):
+            return result
+    # Something has to be converted, or refused, or overflows.
     shape, rollout = _rollout(door, rewards, values, next_values, terminated, truncated)
     discount = door.number("gamma", gamma, "[0, 1]")
     decay = door.number("gae_lambda", gae_lambda, "[0, 1]")
-    advantages = np.empty_like(rollout.rewards)
-    _gae_loop(*rollout, discount, decay, advantages)
-    returns = advantages + rollout.values
-    return GAE(door.out(advantages.reshape(shape)), door.out(returns.reshape(shape)))
+    result = _result(door, out, shape, np.dtype(door.dtype()), given)
+    _swept(rollout, discount, decay, result)
+    return result
 
 
 def discounted_returns(
@@ -404,6 +420,71 @@ def _gae_loop(
 
 
 @kernel
+def _gae_columns(
+    rewards: Floats,
+    values: Floats,
+    next_values: Floats,
+    terminated: Bools,
+    truncated: Bools,
+    gamma: float,
+    gae_lambda: float,
+    advantages: Floats,
+    returns: Floats,
+) -> bool:
+    """`_gae_loop` in float64, and the returns, column by column; whether every number was finite."""
+    wrong = False
+    for n in range(rewards.shape[1]):
+        later = 0.0
+        for t in range(rewards.shape[0] - 1, -1, -1):
+            value, ended = np.float64(values[t, n]), terminated[t, n]
+            delta = td_error_kernel(np.float64(rewards[t, n]), value, np.float64(next_values[t, n]), ended, gamma)
+            later = gae_kernel(delta, later, ended | truncated[t, n], gamma, gae_lambda)
+            # A number that is used and is not finite makes delta infinite or NaN.
+            wrong = wrong | (delta - delta != 0)
+            # Adding 0 turns -0 into 0.
+            advantages[t, n] = later + 0.0
+            returns[t, n] = later + value + 0.0
+    return not wrong
+
+
+@kernel
+def _gae_rows(
+    rewards: Floats,
+    values: Floats,
+    next_values: Floats,
+    terminated: Bools,
+    truncated: Bools,
+    gamma: float,
+    gae_lambda: float,
+    first: int,
+    last: int,
+    later: Floats,
+    advantages: Floats,
+    returns: Floats,
+) -> bool:
+    """The same row by row, for columns first to last; `later` carries what follows from row to row.
+
+    A loop that writes to several of these arrays would not become vector instructions: each has its own.
+    """
+    wrong = False
+    for n in range(len(later)):
+        later[n] = 0.0
+    for t in range(rewards.shape[0] - 1, -1, -1):
+        r, v, v_next = rewards[t, first:last], values[t, first:last], next_values[t, first:last]
+        ended, cut = terminated[t, first:last], truncated[t, first:last]
+        for n in range(len(later)):
+            delta = td_error_kernel(np.float64(r[n]), np.float64(v[n]), np.float64(v_next[n]), ended[n], gamma)
+            later[n] = gae_kernel(delta, later[n], ended[n] | cut[n], gamma, gae_lambda)
+            wrong = wrong | (delta - delta != 0)
+        a, target = advantages[t, first:last], returns[t, first:last]
+        for n in range(len(later)):
+            a[n] = later[n] + 0.0
+        for n in range(len(later)):
+            target[n] = later[n] + np.float64(v[n]) + 0.0
+    return not wrong
+
+
+@kernel
 def _returns_loop(
     rewards: Floats, next_values: Floats, terminated: Bools, cut: Bools, gamma: float, returns: Floats
 ) -> None:
@@ -449,3 +530,31 @@ def _rollout(
     return r.shape, _Rollout(
         r.reshape(flat), v.reshape(flat), v_next.reshape(flat), ended.reshape(flat), cut.reshape(flat)
     )
+
+
+def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
+    """Write the estimates of a rollout into `result`; whether every number that was used is finite."""
+    arrays = tuple(x if x.ndim == 2 else x.reshape(len(x), -1) for x in (*rollout, *result))
+    inputs: tuple[Any, Any, Any, Any, Any] = arrays[:5]
+    outputs: tuple[Any, Any] = arrays[5:]
+    size, width = arrays[0].size, arrays[0].shape[1]
+    if width <= NARROW:
+        return _gae_columns(*inputs, gamma, gae_lambda, *outputs)
+
+    def sweep(part: range) -> bool:
+        later = np.empty(part.stop - part.start)
+        return _gae_rows(*inputs, gamma, gae_lambda, part.start, part.stop, later, *outputs)
+
+    return all(spread(sweep, pieces(width, COLUMNS, THREADS if size >= WORTH_IT else 1)))
+
+
+def _result(
+    door: Doorman, out: GAE | None, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tuple[ArrayLike, ...]
+) -> GAE:
+    """Where the results go: the two arrays of `out`, or new ones."""
+    if out is None:
+        return GAE(np.empty(shape, dtype), np.empty(shape, dtype))
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise door.mistake("out", f"is {out!r:.60}", "it must be two arrays, for advantages and returns")
+    advantages = door.room("out[0]", out[0], shape, dtype, inputs)
+    return GAE(advantages, door.room("out[1]", out[1], shape, dtype, (*inputs, advantages)))

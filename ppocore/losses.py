@@ -8,18 +8,25 @@ function in `ppocore.value_losses`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppocore._arrays import Array, Bools, Doorman, Floats
+from ppocore._arrays import Array, Bools, Doorman, Floats, ready
 from ppocore._kernels import kernel
+from ppocore._threads import THREADS, WORTH_IT, pieces, spread
 from ppocore.reductions import checked_reduction, reduce_samples
 from ppocore.value_losses import squared_error_terms
 
 NO_BAND = (np.inf, np.inf, np.inf)
 """The band that no ratio leaves: it turns the clipped objective into the surrogate."""
+CHUNK = 1 << 14
+"""Samples of a large batch that are worked on together: few enough to stay in the cache, and a power of two."""
+LARGEST_LOG_RATIO = 700.0
+"""Log-ratios from here on are left to the loop that knows about overflow."""
+LARGEST_LOSS = 1e38
+"""Means from here on may be infinite as a float32 number."""
 CLIP_HINT = "Did you pass the upper end 1 + epsilon?"
 
 
@@ -102,8 +109,7 @@ def surrogate_loss(
     1.0 [-0.5  1.5]
     """
     door = Doorman("surrogate_loss")
-    samples = door.batch(mask, log_prob=log_prob, old_log_prob=old_log_prob, advantages=advantages)
-    return _policy_loss(door, samples, reduction, NO_BAND)
+    return _policy_loss(door, (log_prob, old_log_prob, advantages), mask, reduction, NO_BAND)
 
 
 def policy_gradient_loss(
@@ -243,9 +249,9 @@ def clip_loss(
     0.375 [0. 1.]
     """
     door = Doorman("clip_loss")
-    samples = door.batch(mask, log_prob=log_prob, old_log_prob=old_log_prob, advantages=advantages)
     low, high = checked_band(door, clip_eps, clip_eps_low, clip_eps_high)
-    return _policy_loss(door, samples, reduction, (low, high, _dual(door, dual_clip)))
+    band = (low, high, _dual(door, dual_clip))
+    return _policy_loss(door, (log_prob, old_log_prob, advantages), mask, reduction, band)
 
 
 def ppo_loss(
@@ -333,16 +339,16 @@ def ppo_loss(
     entropy_weight = door.number("ent_coef", ent_coef, "(-inf, inf)")
     band = (eps, eps, _dual(door, dual_clip))
     how = checked_reduction(door, reduction, valid)
-    terms, slopes = clipped_objective(new, old, a, band)
+    policy_loss, grad_log_prob = _policy_part(new, old, a, band, valid if mask is not None else None, how)
     errors, error_slopes = squared_error_terms(v, target)
-    objective, weights = reduce_samples(terms, valid, how)
-    value_loss, bonus = reduce_samples(errors, valid, how)[0], reduce_samples(h, valid, how)[0]
+    value_loss, weights = reduce_samples(errors, valid, how)
+    bonus = reduce_samples(h, valid, how)[0]
     return PPOLoss(
-        door.scalar(value_weight * value_loss - objective - entropy_weight * bonus),
-        door.out(-weights * slopes),
+        door.scalar(value_weight * value_loss + policy_loss - entropy_weight * bonus),
+        door.out(grad_log_prob),
         door.out(value_weight * weights * error_slopes),
         door.out(-entropy_weight * weights),
-        door.scalar(-objective),
+        door.scalar(policy_loss),
         door.scalar(value_loss),
         door.scalar(bonus),
     )
@@ -397,6 +403,35 @@ def _clip_loop(
             terms[i], slopes[i] = clip_kernel(ratio, advantages[i], clip_eps_low, clip_eps_high, dual_clip)
 
 
+@kernel
+def _log_ratio_loop(log_prob: Floats, old_log_prob: Floats, advantages: Floats, log_ratios: Floats) -> bool:
+    """log_prob - old_log_prob in float64; whether all three are finite and no ratio overflows."""
+    wrong = False
+    for i in range(len(log_ratios)):
+        log_ratios[i] = np.float64(log_prob[i]) - np.float64(old_log_prob[i])
+        wrong = wrong | (log_ratios[i] - log_ratios[i] != 0) | (log_ratios[i] > LARGEST_LOG_RATIO)
+    for i in range(len(advantages)):
+        wrong = wrong | (advantages[i] - advantages[i] != 0)
+    return not wrong
+
+
+@kernel
+def _clip_ratio_loop(
+    ratios: Floats,
+    advantages: Floats,
+    clip_eps_low: float,
+    clip_eps_high: float,
+    dual_clip: float,
+    weight: float,
+    terms: Floats,
+    gradient: Floats,
+) -> None:
+    """`_clip_loop` where the ratios are known and finite; the slopes come out times the weight."""
+    for i in range(len(ratios)):
+        terms[i], slope = clip_kernel(ratios[i], np.float64(advantages[i]), clip_eps_low, clip_eps_high, dual_clip)
+        gradient[i] = weight * slope + 0.0
+
+
 def checked_band(
     door: Doorman, clip_eps: float | None, clip_eps_low: float | None, clip_eps_high: float | None
 ) -> tuple[float, float]:
@@ -425,13 +460,76 @@ def clipped_objective(
 
 
 def _policy_loss(
-    door: Doorman, samples: tuple[Bools, list[Floats]], reduction: str, band: tuple[float, float, float]
+    door: Doorman,
+    samples: tuple[Any, Any, Any],
+    mask: ArrayLike | None,
+    reduction: str,
+    band: tuple[float, float, float],
 ) -> PolicyLoss:
-    valid, (new, old, advantages) = samples
+    """The loss of (log_prob, old_log_prob, advantages), in one pass where it is the plain mean over a batch."""
+    plain = mask is None and type(reduction) is str and reduction == "mean"
+    if plain and ready(samples) and samples[0].ndim == 1:
+        result = _mean_policy_loss(*samples, band)
+        if result is not None:
+            return result
+    new, old, advantages = samples
+    valid, (new, old, advantages) = door.batch(mask, log_prob=new, old_log_prob=old, advantages=advantages)
     how = checked_reduction(door, reduction, valid)
+    loss, gradient = _policy_part(new, old, advantages, band, valid if mask is not None else None, how)
+    return PolicyLoss(door.scalar(loss), door.out(gradient))
+
+
+def _policy_part(
+    new: Floats, old: Floats, advantages: Floats, band: tuple[float, float, float], mask: Bools | None, how: str
+) -> tuple[float, Floats]:
+    """The loss of checked samples and its gradient, in float64."""
+    if mask is None and how == "mean":
+        result = _mean_policy_loss(new, old, advantages, band)
+        if result is not None:
+            return result.loss, result.grad_log_prob.astype(np.float64, copy=False)
     terms, slopes = clipped_objective(new, old, advantages, band)
-    objective, weights = reduce_samples(terms, valid, how)
-    return PolicyLoss(door.scalar(-objective), door.out(-weights * slopes))
+    objective, weights = reduce_samples(terms, np.ones(new.shape, dtype=bool) if mask is None else mask, how)
+    return -objective, -weights * slopes
+
+
+def _mean_policy_loss(new: Any, old: Any, advantages: Any, band: tuple[float, float, float]) -> PolicyLoss | None:
+    """The mean over a batch, chunk by chunk; None where an input is not finite or a ratio overflows."""
+    size = new.size
+    gradient = np.empty_like(new)
+    weight = -1.0 / size
+    if size <= CHUNK:
+        total = _chunk(new, old, advantages, band, weight, np.empty((2, size)), gradient)
+    else:
+
+        def work(part: range) -> list[float]:
+            scratch = np.empty((2, CHUNK))
+            places = [slice(first, min(first + CHUNK, part.stop)) for first in part]
+            return [_chunk(new[i], old[i], advantages[i], band, weight, scratch, gradient[i]) for i in places]
+
+        sums = spread(work, pieces(size, CHUNK, THREADS if size >= WORTH_IT else 1))
+        total = _tree([x for part in sums for x in part])
+    loss = -(total / size) + 0.0
+    return PolicyLoss(new.dtype.type(loss), gradient) if abs(loss) < LARGEST_LOSS else None
+
+
+def _chunk(
+    new: Any, old: Any, advantages: Any, band: tuple[float, float, float], weight: float, scratch: Floats, gradient: Any
+) -> float:
+    """Write the gradients of some samples, and return the sum of their terms; NaN where something is not finite."""
+    ratios, terms = scratch[0, : new.size], scratch[1, : new.size]
+    if not _log_ratio_loop(new, old, advantages, ratios):
+        return np.nan
+    np.exp(ratios, ratios)
+    _clip_ratio_loop(ratios, advantages, band[0], band[1], band[2], weight, terms, gradient)
+    return float(np.add.reduce(terms))
+
+
+def _tree(sums: list[float]) -> float:
+    """The sum of a list in pairs, pairs of pairs and so on: an order that nothing but the length decides."""
+    while len(sums) > 1:
+        pairs = [sums[i] + sums[i + 1] for i in range(0, len(sums) - 1, 2)]
+        sums = pairs + sums[2 * len(pairs) :]
+    return sums[0]
 
 
 def _dual(door: Doorman, dual_clip: float | None) -> float:

@@ -398,8 +398,9 @@ def test_every_public_function_is_here() -> None:
 
 def test_hyper_parameters_have_no_defaults() -> None:
     """Data first, then keywords without default; only masks, forms of the clip,
-    the rule that moves beta and the reduction have one."""
-    allowed = {"mask", "action_mask", "dual_clip", "reduction", "clip_eps", "clip_eps_low", "clip_eps_high", "kl_rule"}
+    the rule that moves beta, the reduction and memory for the results have one."""
+    allowed = {"mask", "action_mask", "dual_clip", "reduction", "clip_eps", "clip_eps_low", "clip_eps_high", "kl_rule",
+               "out"}
     with_default = {
         (function, name)
         for function in GOOD
@@ -408,6 +409,7 @@ def test_hyper_parameters_have_no_defaults() -> None:
     }
 
     assert {name for _, name in with_default} == allowed
+    assert {function for function, name in with_default if name == "out"} == {"gae"}
     assert {function for function, name in with_default if name.startswith("clip_eps")} == {
         "clip_loss", "gspo_loss", "cispo_loss", "truncated_is_loss"}
 
