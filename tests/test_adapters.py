@@ -256,6 +256,10 @@ def test_results_are_taken_by_name_or_in_the_order_of_the_table():
     assert set(called("gae", lambda rewards: rewards * 2, rewards=X).outputs) == {"advantages"}
 
 
+ENDLESS: list = []
+ENDLESS.append(ENDLESS)
+
+
 @pytest.mark.parametrize(("result", "text"), [
     (None, "returned None; advantages is required."),
     ({"adv": X}, "returned a dict with adv; advantages is required. Rename 'adv'?"),
@@ -267,6 +271,8 @@ def test_results_are_taken_by_name_or_in_the_order_of_the_table():
     ([[1.0], [1.0, 2.0]], "cannot be read as an array"),
     (10**400, "dtype object"),
     (np.lib.stride_tricks.as_strided(X, (10**6, 10**6), (0, 0)), "far too many"),
+    ([[range(10**9)]], "far too many"),
+    (ENDLESS, "far too many"),
 ])
 def test_wrong_results_are_malformed_and_say_so(result, text):
     found = called("gae", lambda rewards: result, rewards=X)

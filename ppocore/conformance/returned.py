@@ -118,8 +118,8 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     try:
         if _is_tensor(value):
             return _tensor(value)
-        if isinstance(value, Sequence) and len(value) > MOST:
-            raise Malformed(f"{name} is a {_kind(value)} of {len(value)} items; that is far too many.")
+        if isinstance(value, Sequence) and (count := _count(value)) > MOST:
+            raise Malformed(f"{name} is a {_kind(value)} of at least {count} items; that is far too many.")
         if isinstance(value, (list, tuple)) and value and _is_tensor(value[0]):
             return np.array([as_array(name, item) for item in value])
         return np.asarray(value)
@@ -128,6 +128,19 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     except BaseException as error:
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise Malformed(f"{name} is a {_kind(value)} that cannot be read as an array ({text}).") from None
+
+
+def _count(value: Sequence[Any]) -> int:
+    """Items of a sequence and of those in it, before an array is made of them; more than `MOST` where there is no end."""
+    count, unseen = 0, [value]
+    for _ in range(MOST // 10):
+        if not unseen or count > MOST:
+            return count
+        found = unseen.pop()
+        count += len(found)
+        if isinstance(found, (list, tuple)) and count <= MOST:
+            unseen += [item for item in found if isinstance(item, Sequence) and not isinstance(item, (str, bytes))]
+    return MOST + 1
 
 
 def _is_tensor(value: Any) -> bool:

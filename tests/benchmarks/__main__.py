@@ -24,8 +24,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MEASURED = ["roofline", "gae", "losses", "log_probs"]
 """Scripts with contenders, whose figures are drawn as well."""
-OTHERS = ["start_up", "check", "isolation"]
-PACKAGES = ["numpy", "numba", "torch", "jax", "torchrl", "tianshou", "rlax"]
+OTHERS = ["start_up", "check", "isolation", "training", "memory"]
+PACKAGES = ["numpy", "numba", "torch", "jax", "torchrl", "tianshou", "rlax", "stable-baselines3",
+            "rejax"]
 HEAD = """# How fast the kernels are, beside what a user would pick instead
 
 Written by `python -m tests.benchmarks`; do not edit. Contenders take turns within each round, on the same numbers; a

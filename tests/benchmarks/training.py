@@ -1,11 +1,10 @@
 """How fast policies train: steps per second beside other libraries, seconds to a goal, seconds to the first line.
 
-    python tests/benchmarks/training.py [--small] [--goals] [--seeds 10]
+    python tests/benchmarks/training.py [--small] [--speed] [--seeds 10]
 
 Prints Markdown tables.  Speed: Stable-Baselines3's network and sizes on CartPole-v1, every library in this process, by
-turns, from its second run on; the ratio is that of runs beside each other.  `--goals` adds how long each environment
-takes until the mean return of 100 episodes reaches its goal, or until the greedy policy is within 1 % of the exact
-best.
+turns, from its second run on; the ratio is that of runs beside each other.  Goals: how long each environment takes
+until the mean return of 100 episodes reaches its goal, or until the greedy policy is within 1 % of the exact best.
 """
 
 from __future__ import annotations
@@ -133,11 +132,26 @@ GOALS = {
                                    "learning_rate": 0.05, "ent_coef": 0.003, "total_steps": 1_500_000},
                           world=frozen_lake(gamma=0.99)),
     "CliffWalking-v1": Goal(TABLE | {"num_envs": 32, "num_steps": 256, "num_epochs": 10, "num_minibatches": 8,
-                                     "learning_rate": 0.02, "ent_coef": 0.05, "gamma": 1.0, "gae_lambda": 0.8,
-                                     "total_steps": 800_000}, world=cliff(gamma=0.999)),
+                                     "learning_rate": 0.02, "ent_coef": 0.3, "gamma": 1.0, "gae_lambda": 0.9,
+                                     "total_steps": 1_200_000}, world=cliff(gamma=0.999)),
     "Taxi-v4": Goal(TABLE | {"num_envs": 64, "num_steps": 200, "num_minibatches": 8, "learning_rate": 0.03,
                              "ent_coef": 0.05, "gae_lambda": 0.9, "total_steps": 3_000_000}, world=taxi(gamma=0.99)),
 }
+
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "CartPole-v1": {"n_envs": 8, "total": 100_000, "n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98,
+                    "n_epochs": 20, "learning_rate": 1e-3},
+    "Pendulum-v1": {"n_envs": 4, "total": 100_000, "n_steps": 1024, "gae_lambda": 0.95, "gamma": 0.9, "n_epochs": 10,
+                    "learning_rate": 1e-3, "use_sde": True, "sde_sample_freq": 4},
+    "Acrobot-v1": {"n_envs": 16, "total": 1_000_000, "n_steps": 256, "gae_lambda": 0.94, "n_epochs": 4,
+                   "normalize": True},
+    "MountainCarContinuous-v0": {
+        "n_envs": 1, "total": 20_000, "n_steps": 8, "batch_size": 256, "ent_coef": 0.00429, "learning_rate": 7.77e-5,
+        "n_epochs": 10, "gamma": 0.9999, "gae_lambda": 0.9, "max_grad_norm": 5.0, "vf_coef": 0.19, "use_sde": True,
+        "policy_kwargs": {"log_std_init": -3.29, "ortho_init": False}, "normalize": True},
+}
+"""Stable-Baselines3's published settings (RL Baselines3 Zoo, hyperparams/ppo.yml), schedules left out."""
 
 
 class Try(NamedTuple):
@@ -164,6 +178,35 @@ def attempt(env: str, goal: Goal, seed: int, shrink: int) -> Try:
     return Try(goal.world is not None and last >= 0.99, progress.steps, time.perf_counter() - began, last)
 
 
+def theirs(env: str, goal: Goal, shrink: int) -> str:
+    """Seconds of Stable-Baselines3 until the same mean return, one seed."""
+    if env not in PUBLISHED or goal.mean_return is None:
+        return "nothing published"
+    try:
+        from stable_baselines3 import PPO
+        from stable_baselines3.common.callbacks import BaseCallback
+        from stable_baselines3.common.env_util import make_vec_env
+        from stable_baselines3.common.vec_env import VecNormalize
+    except ImportError:
+        return "not installed"
+
+    class UntilReached(BaseCallback):  # type: ignore[misc, unused-ignore]  # without types where it is installed
+        def _on_step(self) -> bool:
+            scores = [each["r"] for each in self.model.ep_info_buffer]
+            return len(scores) < 100 or float(np.mean(scores)) < (goal.mean_return or 0.0)
+
+    given = dict(PUBLISHED[env])
+    envs, total = make_vec_env(env, n_envs=given.pop("n_envs"), seed=0), given.pop("total") // shrink
+    if given.pop("normalize", False):
+        envs = VecNormalize(envs)
+    model = PPO("MlpPolicy", envs, seed=0, device="cpu", **given)
+    began = time.perf_counter()
+    model.learn(total, callback=UntilReached())
+    taken = time.perf_counter() - began
+    short = "" if model.num_timesteps < total else f" and not reached after {model.num_timesteps:,} steps"
+    return f"{taken:.0f}{short}"
+
+
 def greedy(trainer: Trainer) -> Any:
     """The likeliest action of every state, as a policy table."""
     layout, sizes = trainer.layout, trainer.layout.policy_sizes.tolist()
@@ -174,7 +217,7 @@ def greedy(trainer: Trainer) -> Any:
 
 
 def goals(seeds: int, shrink: int) -> Iterator[str]:
-    """A row for each environment; the first try warms up and is repeated."""
+    """A row for each environment, in two parts; the first try warms up and is repeated."""
     for env, goal in GOALS.items():
         attempt(env, goal, 0, 1000)
         tries = [attempt(env, goal, seed, shrink) for seed in range(seeds)]
@@ -184,6 +227,7 @@ def goals(seeds: int, shrink: int) -> Iterator[str]:
                        if reached else (float("nan"), float("nan")))
         worst = min(each.last for each in tries)
         yield f"| {env} | {wanted} | {len(reached)} of {seeds} | {steps:,.0f} | {took:.2f} | {worst:.4g} |"
+        yield f" {theirs(env, goal, shrink)} |\n"
 
 
 def first_line(cache: str) -> float:
@@ -197,7 +241,7 @@ def first_line(cache: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="short runs: to see that it works")
-    parser.add_argument("--goals", action="store_true", help="also train until every goal")
+    parser.add_argument("--speed", action="store_true", help="nothing about goals")
     parser.add_argument("--seeds", type=int, default=10, help="for each goal")
     given = parser.parse_args()
     repeats, shrink = (1, 100) if given.small else (5, 1)
@@ -207,10 +251,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         cold, warm = first_line(cache), min(first_line(cache) for _ in range(repeats))
     print(f"\nFirst update: {cold:.1f} s with empty caches, {warm:.2f} s warm.\n")
-    if given.goals or given.small:
-        print("| environment | goal | reached | steps, median | seconds, median | worst seed |\n|" + 6 * "---|")
-        for row in goals(1 if given.small else given.seeds, shrink):
-            print(row, flush=True)
+    if not given.speed:
+        print("| environment | goal | reached | steps, median | seconds, median | worst seed | Stable-Baselines3, s |")
+        print("|" + 7 * "---|")
+        for part in goals(1 if given.small else given.seeds, shrink):
+            print(part, end="", flush=True)
 
 
 if __name__ == "__main__":
