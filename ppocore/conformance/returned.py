@@ -131,7 +131,7 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
 
 
 def _count(value: Sequence[Any]) -> int:
-    """Items of a sequence and of those in it, before an array is made of them; more than `MOST` where there is no end."""
+    """Items of a sequence and of those in it, before an array is made of them; over `MOST` where there is no end."""
     count, unseen = 0, [value]
     for _ in range(MOST // 10):
         if not unseen or count > MOST:
