@@ -181,11 +181,13 @@ def forward_block(params: Array, sizes: Ints, relu: bool, inputs: Array, work: A
 
 @kernel
 def backward_block(
-    params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array, grad_outputs: Array, gradient: Array
-) -> Array:
+    params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array, grad_outputs: Array, gradient: Array,
+    begins: bool, to_inputs: bool,
+) -> Array:  # fmt: skip
     """Add the gradients of the parameters for a block that `forward_block` has just seen; those of the inputs.
 
-    What flows back uses the second half of `work`, the product of a layer its end.
+    Where a sum `begins`, they are written instead; without `to_inputs`, what is returned means nothing.  What flows
+    back uses the second half of `work`, the product of a layer its end.
     """
     rows, pulls = len(inputs), grad_outputs
     place, room, free = len(gradient), rows * sizes[1:].sum(), BLOCK * sizes.sum()
@@ -194,10 +196,17 @@ def backward_block(
         place -= (into + 1) * out
         room -= rows * out
         below = inputs if layer == 1 else work[room - rows * into : room].reshape(rows, into)
-        product = work[len(work) - into * out :].reshape(into, out)
-        np.dot(below.T, pulls, product)
-        _add_columns(product.reshape(1, into * out), gradient[place : place + into * out])
-        _add_columns(pulls, gradient[place + into * out : place + (into + 1) * out])
+        matrix, bias = gradient[place : place + into * out], gradient[place + into * out : place + (into + 1) * out]
+        if begins:
+            np.dot(below.T, pulls, matrix.reshape(into, out))
+            bias[:] = 0
+        else:
+            product = work[len(work) - into * out :]
+            np.dot(below.T, pulls, product.reshape(into, out))
+            _add_columns(product.reshape(1, into * out), matrix)
+        _add_columns(pulls, bias)
+        if layer == 1 and not to_inputs:
+            return pulls
         back = work[free : free + rows * into].reshape(rows, into)
         free += rows * into
         np.dot(pulls, params[place : place + into * out].reshape(into, out).T, back)
@@ -290,7 +299,8 @@ def _mlp_rows(
     for first in range(0, len(inputs), BLOCK):
         block = slice(first, min(first + BLOCK, len(inputs)))
         outputs[block] = forward_block(params, sizes, relu, inputs[block], work)
-        grad_inputs[block] = backward_block(params, sizes, relu, inputs[block], work, grad_outputs[block], gradient)
+        grad_inputs[block] = backward_block(params, sizes, relu, inputs[block], work, grad_outputs[block], gradient,
+                                            first == 0, True)  # fmt: skip
 
 
 def _widths(door: Doorman, sizes: Sequence[int]) -> list[int]:

@@ -1,4 +1,7 @@
-"""One batch of experience: the policy plays, compiled from the first step to the last."""
+"""One batch of experience: the policy plays, compiled from the first step to the last.
+
+Environments are dealt out to `GROUPS` groups, and rows to blocks, whatever the number of threads.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,13 @@ from ppocore._kernels import kernel
 from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, reset, step
 from ppocore.networks import BLOCK, forward_block
 from ppocore.training.heads import describe, draw
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network, value_network
+from ppocore.training.team import Place, Team
+
+GROUPS = 4
+"""At most so many groups of environments play side by side, of `BLOCK` environments at most."""
+FEW = 4
+"""A smaller group would spend its time in calls of matrix products."""
 
 
 class Arena(NamedTuple):
@@ -63,7 +72,7 @@ class Draws(NamedTuple):
 
 def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
     """Room for a batch."""
-    outputs = int(layout.policy_sizes[-1])
+    outputs = layout.outputs
     flat = (steps, envs)
     return Batch(
         observations=np.zeros((*flat, int(layout.policy_sizes[0])), dtype=number),
@@ -81,7 +90,7 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
 
 def draws_for(steps: int, envs: int, layout: Layout, rng: np.random.Generator) -> Draws:
     """The random numbers of one batch."""
-    dimensions = int(layout.policy_sizes[-1])
+    dimensions = layout.outputs
     uniforms, normals = np.zeros((steps, envs)), np.zeros((steps, envs, dimensions))
     if layout.continuous:
         normals = rng.standard_normal((steps, envs, dimensions))
@@ -112,39 +121,59 @@ def look(arena: Arena, state: Floats, seen: Floats, row: Array) -> None:
             row[j] = seen[j]
 
 
+def collect(
+    params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, rooms: Array, team: Team
+) -> None:
+    """Play T steps in all N environments, and value every state met; `rooms` are workspaces, one for each thread."""
+    envs, observed = batch.observations.shape[1:]
+    size = min(BLOCK, max(FEW, -(-envs // GROUPS)))
+    last = np.empty((envs, observed), dtype=params.dtype)
+    team.run(_collect, params, layout, arena, draws, batch, size, last, rooms)
+
+
 @kernel
-def collect(params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, work: Array) -> None:
-    """Play T steps in all N environments, and value every state met."""
-    steps, envs = batch.rewards.shape
-    policy, values = params[: layout.log_std], params[layout.value :]
+def _collect(
+    place: Place, params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, size: int, last: Array,
+    rooms: Array,
+) -> None:  # fmt: skip
+    """In every thread: its groups of environments, and they alone."""
+    for first in range(place.rank * size, len(last), place.size * size):
+        end = min(first + size, len(last))
+        _play(params, layout, arena, draws, batch, first, end, last, rooms[place.rank])
+        _value_all(params, layout, batch, first, end, last, rooms[place.rank])
+
+
+@kernel
+def _play(
+    params: Array, layout: Layout, arena: Arena, draws: Draws, batch: Batch, first: int, end: int, last: Array,
+    room: Array,
+) -> None:  # fmt: skip
+    """All steps of the environments from `first` to `end`; where they stand afterwards goes to `last`."""
+    policy = policy_network(layout, params)
     log_std = params[layout.log_std : layout.value].astype(np.float64)
-    size, outputs = batch.observations.shape[2], batch.described.shape[2]
+    size, outputs = batch.observations.shape[2], layout.outputs
     legal = np.ones(outputs, dtype=np.bool_)
-    row, seen, last = np.empty(outputs), np.empty(max(size, 8)), np.empty((envs, size), dtype=params.dtype)
-    for t in range(steps):
-        for n in range(envs):
+    row, seen = np.empty(outputs), np.empty(max(size, 8))
+    for t in range(len(batch.rewards)):
+        for n in range(first, end):
             look(arena, arena.states[n], seen, batch.observations[t, n])
-        for first in range(0, envs, BLOCK):
-            block = batch.observations[t, first : first + BLOCK]
-            found = forward_block(policy, layout.policy_sizes, layout.relu, block, work)
-            for i in range(len(block)):
-                n = first + i
-                for j in range(outputs):
-                    row[j] = found[i, j]
-                describe(layout.continuous, row, legal, batch.described[t, n])
-                batch.log_probs[t, n] = draw(layout.continuous, batch.described[t, n], log_std, draws.uniforms[t, n],
-                                             draws.normals[t, n], batch.actions[t, n])  # fmt: skip
-        for n in range(envs):
-            _advance(arena, n, draws.world[t, n], values, layout, batch, t, seen, last, work)
-    for n in range(envs):
+        found = forward_block(policy, layout.policy_sizes, layout.relu, batch.observations[t, first:end], room)
+        for n in range(first, end):
+            for j in range(outputs):
+                row[j] = found[n - first, j]
+            describe(layout.continuous, row, legal, batch.described[t, n])
+            batch.log_probs[t, n] = draw(layout.continuous, batch.described[t, n], log_std, draws.uniforms[t, n],
+                                         draws.normals[t, n], batch.actions[t, n])  # fmt: skip
+        for n in range(first, end):
+            _advance(params, layout, arena, n, draws.world[t, n], batch, t, seen, last, room)
+    for n in range(first, end):
         look(arena, arena.states[n], seen, last[n])
-    _value_all(values, layout, batch, last, work)
 
 
 @kernel
 def _advance(
-    arena: Arena, n: int, draws: Floats, values: Array, layout: Layout, batch: Batch, t: int, seen: Floats, last: Array,
-    work: Array,
+    params: Array, layout: Layout, arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats,
+    last: Array, room: Array,
 ) -> None:  # fmt: skip
     """One step of one environment; where an episode ends, the value of its final state and a new beginning."""
     state = arena.states[n]
@@ -157,7 +186,7 @@ def _advance(
     batch.next_values[t, n] = 0.0
     if cut and not over:
         look(arena, state, seen, last[n])
-        batch.next_values[t, n] = forward_block(values, layout.value_sizes, layout.relu, last[n : n + 1], work)[0, 0]
+        _value_rows(params, layout, last[n : n + 1], batch.next_values[t, n : n + 1], room)
     if cut or over:
         batch.finished[t, n] = arena.scores[n]
         reset(arena.kind, arena.tables, state, draws[1:])
@@ -166,26 +195,34 @@ def _advance(
 
 
 @kernel
-def _value_all(values: Array, layout: Layout, batch: Batch, last: Array, work: Array) -> None:
-    steps, envs = batch.rewards.shape
-    rows = batch.observations.reshape(steps * envs, batch.observations.shape[2])
-    flat = batch.values.reshape(steps * envs)
-    _value_rows(values, layout, rows, flat, work)
-    beyond = np.empty(envs)
-    _value_rows(values, layout, last, beyond, work)
+def _value_all(
+    params: Array, layout: Layout, batch: Batch, first: int, end: int, last: Array, room: Array
+) -> None:
+    """Values of all states that the environments from `first` to `end` were in."""
+    steps, wide = len(batch.rewards), end - first
+    high = max(1, BLOCK // wide)
+    rows = np.empty((high * wide, last.shape[1]), dtype=params.dtype)
+    found = np.empty(high * wide)
+    for begin in range(0, steps, high):
+        t_end = min(begin + high, steps)
+        count = (t_end - begin) * wide
+        rows[:count] = batch.observations[begin:t_end, first:end].copy().reshape(count, last.shape[1])
+        _value_rows(params, layout, rows[:count], found, room)
+        for i in range(count):
+            batch.values[begin + i // wide, first + i % wide] = found[i]
+    _value_rows(params, layout, last[first:end], found, room)
     for t in range(steps):
-        for n in range(envs):
+        for n in range(first, end):
             if not (batch.terminated[t, n] or batch.truncated[t, n]):
-                batch.next_values[t, n] = beyond[n] if t == steps - 1 else batch.values[t + 1, n]
+                batch.next_values[t, n] = found[n - first] if t == steps - 1 else batch.values[t + 1, n]
 
 
 @kernel
-def _value_rows(values: Array, layout: Layout, rows: Array, found: Floats, work: Array) -> None:
-    for first in range(0, len(rows), BLOCK):
-        block = rows[first : first + BLOCK]
-        outputs = forward_block(values, layout.value_sizes, layout.relu, block, work)
-        for i in range(len(block)):
-            found[first + i] = outputs[i, 0]
+def _value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: Array) -> None:
+    """Values of a block."""
+    outputs = forward_block(value_network(layout, params), layout.value_sizes, layout.relu, rows, room)
+    for i in range(len(rows)):
+        found[i] = outputs[i, layout.value_output]
 
 
 def new_arena(kind: int, tabular: bool, limit: int, tables: Tables, envs: int) -> Arena:

@@ -51,6 +51,7 @@ class Config:
     normalize_advantages: bool = _says("per minibatch", True)
     advantage_std: str = _says("ddof0 or ddof1", "ddof0")
     hidden: tuple[int, ...] = _says("sizes of the hidden layers, of policy and values each; none is a table", (64, 64))
+    shared_trunk: bool = _says("policy and values share their hidden layers", False)
     activation: str = _says("tanh or relu", "tanh")
     log_std: float = _says("where the log standard deviation of real actions starts", 0.0)
     dtype: str = _says("of parameters: float32 or float64", "float32")
@@ -76,6 +77,8 @@ class Config:
             door.number(name, getattr(self, name), interval)
         object.__setattr__(self, "hidden", tuple(
             door.whole(f"hidden[{index}]", size, 1) for index, size in enumerate(self.hidden)))
+        if self.shared_trunk and not self.hidden:
+            raise door.refusal("shared_trunk", "is True", "hidden must have at least one layer to share")
         self._require_whole_minibatches(door)
 
     def _require_whole_minibatches(self, door: Doorman) -> None:

@@ -11,7 +11,7 @@ from ppocore.environments.dynamics import DRAWS, step
 from ppocore.networks import forward_block
 from ppocore.training.collect import Arena, begin, look, new_arena
 from ppocore.training.heads import best, describe, draw
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network
 from ppocore.training.trainer import Trainer
 
 
@@ -32,9 +32,9 @@ def evaluate(trainer: Trainer, *, num_episodes: int, seed: int, greedy: bool) ->
     longest = spec.max_episode_steps or 10_000
     for episode in range(count):
         begin(arena, rng.random((1, DRAWS)))
-        outputs = int(trainer.layout.policy_sizes[-1])
+        outputs = trainer.layout.outputs
         returns[episode] = _play(trainer.learner.params, trainer.layout, arena, rng.random((longest, 2)),
-                                 rng.standard_normal((longest, outputs)), greedy, trainer.learner.work)  # fmt: skip
+                                 rng.standard_normal((longest, outputs)), greedy, trainer.learner.rooms[0])  # fmt: skip
     return returns
 
 
@@ -43,14 +43,14 @@ def _play(
     params: Array, layout: Layout, arena: Arena, uniforms: Floats, normals: Floats, greedy: bool, work: Array
 ) -> float:
     """One episode, or as many steps as there are random numbers."""
-    size, outputs = layout.policy_sizes[0], layout.policy_sizes[-1]
+    size, outputs = layout.policy_sizes[0], layout.outputs
     log_std = params[layout.log_std : layout.value].astype(np.float64)
     seen, row = np.empty((1, size), dtype=params.dtype), np.empty(outputs)
     described, action, legal = np.empty(outputs), np.empty(outputs), np.ones(outputs, dtype=np.bool_)
     room, score = np.empty(max(size, 8)), 0.0
     for t in range(len(uniforms)):
         look(arena, arena.states[0], room, seen[0])
-        found = forward_block(params[: layout.log_std], layout.policy_sizes, layout.relu, seen, work)
+        found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, seen, work)
         for j in range(outputs):
             row[j] = found[0, j]
         describe(layout.continuous, row, legal, described)

@@ -14,12 +14,12 @@ from ppocore.advantages import gae
 from ppocore.diagnostics import explained_variance
 from ppocore.environments import spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
-from ppocore.networks import workspace
 from ppocore.optimizers import adapt_kl_coef
 from ppocore.training.collect import Arena, begin, collect, draws_for, empty_batch, new_arena
 from ppocore.training.config import Config
 from ppocore.training.layout import first_parameters, layout_of
-from ppocore.training.update import REPORT, Learner, Rule, update
+from ppocore.training.team import Team
+from ppocore.training.update import REPORT, Rule, new_learner, update
 
 
 class Progress(NamedTuple):
@@ -56,13 +56,11 @@ class Trainer:
         self.layout = layout_of(config, spec)
         self.rng = np.random.default_rng(config.seed)
         params = first_parameters(config, self.layout, self.rng)
-        widest = max((self.layout.policy_sizes, self.layout.value_sizes), key=lambda sizes: int(sizes.sum()))
-        first, second, gradient = (np.zeros_like(params) for _ in range(3))
-        self.learner = Learner(params, first, second, gradient, workspace(widest, params.dtype),
-                               np.zeros(1, dtype=np.int64))  # fmt: skip
+        self.learner = new_learner(params, self.layout)
         self.arena: Arena = new_arena(spec.kind, spec.tabular, spec.max_episode_steps, tables_of(spec), config.num_envs)
         begin(self.arena, self.rng.random((config.num_envs, DRAWS)))
         self._batch = empty_batch(config.num_steps, config.num_envs, self.layout, params.dtype)
+        self.team = Team()
         self.updates = 0
         self.kl_coef = config.kl_coef if config.algo == "kl" else 0.0
         self.recent: list[float] = []
@@ -84,14 +82,15 @@ class Trainer:
         """One batch: play, judge, learn."""
         config, batch = self.config, self._batch
         draws = draws_for(config.num_steps, config.num_envs, self.layout, self.rng)
-        collect(self.learner.params, self.layout, self.arena, draws, batch, self.learner.work)
+        collect(self.learner.params, self.layout, self.arena, draws, batch, self.learner.rooms,
+                self.team)
         judged = gae(batch.rewards, batch.values, batch.next_values, batch.terminated, batch.truncated,
                      gamma=config.gamma, gae_lambda=config.gae_lambda)  # fmt: skip
         orders = np.array([self.rng.permutation(config.batch_size) for _ in range(config.num_epochs)])
         report, rate = np.zeros(len(REPORT)), self._learning_rate()
         advantages, returns = (np.asarray(array, dtype=np.float64) for array in (judged.advantages, judged.returns))
         update(self.learner, self.layout, self._rule(rate), batch, advantages, returns, orders,
-               config.batch_size // config.num_minibatches, report)  # fmt: skip
+               config.batch_size // config.num_minibatches, report, self.team)  # fmt: skip
         if not np.isfinite(self.learner.params).all():
             raise FloatingPointError(f"train: parameters are not finite after update {self.updates + 1}.")
         self.updates += 1

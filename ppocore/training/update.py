@@ -1,8 +1,13 @@
-"""What one batch teaches: epochs over minibatches, gradients by the shipped kernels, steps of Adam; compiled."""
+"""What one batch teaches: epochs over minibatches, gradients by the shipped kernels, steps of Adam; compiled.
+
+A minibatch is cut into tasks that do not depend on how many threads there are: its blocks of rows are dealt out to
+`SHARES` shares, of which each has a gradient of its own, and policy and values are two tasks of a share.  Shares are
+added in their order.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,14 +15,19 @@ from ppocore._arrays import Array, Floats, Ints
 from ppocore._kernels import kernel
 from ppocore.divergences import k3_kernel
 from ppocore.losses import clip_kernel
-from ppocore.networks import BLOCK, backward_block, forward_block
+from ppocore.networks import BLOCK, backward_block, forward_block, workspace
 from ppocore.optimizers import adam_kernel
 from ppocore.training.collect import Batch
 from ppocore.training.heads import describe, divergence, entropy, log_prob, pull
-from ppocore.training.layout import Layout
+from ppocore.training.layout import Layout, policy_network, value_network
+from ppocore.training.team import MOST, Place, Team, meet
 from ppocore.value_losses import clipped_value_kernel, squared_error_kernel
 
 ADAM_BETA1, ADAM_BETA2 = 0.9, 0.999
+SHARES = MOST // 2
+"""Parts of a minibatch with gradients of their own; policy and values are two tasks of each."""
+PIECE = 1024
+"""Parameters that are added up and moved together."""
 LANES = 16
 """Independent sums that a reduction runs side by side, in a fixed order."""
 REPORT = (
@@ -26,6 +36,8 @@ REPORT = (
 )  # fmt: skip
 """What an update reports, in this order: means over the samples of the last epoch (KL among them), the extremes of the
 ratio over all epochs, and how far the ratios of the first minibatch were from 1, as they must be."""
+MEANS, RATIO_MIN, RATIO_MAX, FIRST_ERROR, STEPS = 6, 7, 8, 9, 10
+"""Places in it: so many means come first, then the norm of the gradients, and the rest."""
 
 
 class Rule(NamedTuple):
@@ -56,128 +68,193 @@ class Learner(NamedTuple):
     first_moment: Array
     second_moment: Array
     gradient: Array
-    work: Array
     taken: Ints
     """(1,): steps of Adam so far."""
+    shares: Array
+    """(SHARES, parameters): gradients of the shares of a minibatch."""
+    rooms: Array
+    """(2 SHARES, W): workspaces of the tasks."""
+    sums: Floats
+    """(pieces,): sums of squares."""
 
 
-@kernel
+def new_learner(params: Array, layout: Layout) -> Learner:
+    """Parameters that have learnt nothing yet."""
+    widest: Any = max((layout.policy_sizes, layout.value_sizes), key=lambda sizes: int(sizes.sum()))
+    first, second, gradient = (np.zeros_like(params) for _ in range(3))
+    room = workspace(widest, params.dtype)
+    return Learner(
+        params, first, second, gradient, np.zeros(1, dtype=np.int64),
+        np.zeros((SHARES, len(params)), dtype=params.dtype), np.zeros((2 * SHARES, len(room)), dtype=params.dtype),
+        np.zeros(-(-len(params) // PIECE)),
+    )  # fmt: skip
+
+
+class Lesson(NamedTuple):
+    """A minibatch, as all its tasks see it."""
+
+    rows: Ints
+    """Which samples of the batch."""
+    old_log_std: Floats
+    log_std: Floats
+    mean: float
+    """To be subtracted from advantages."""
+    scale: float
+    """To multiply them by then."""
+    shares: int
+    watched: bool
+    """Whether the means of its epoch may be those that are reported."""
+
+
 def update(
     learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats, orders: Ints,
-    minibatch: int, report: Floats,
+    minibatch: int, report: Floats, team: Team,
 ) -> None:  # fmt: skip
     """Take the steps of one batch; `orders` (epochs, B) says which samples, `minibatch` how many at a time."""
+    found = np.empty((2 * SHARES, len(REPORT)))
+    rows: Any = (array.reshape(-1, *array.shape[2:]) for array in batch)
+    team.run(_update, learner, layout, rule, Batch(*rows), advantages.ravel(), returns.ravel(), orders, minibatch,
+             report, found)  # fmt: skip
+
+
+@kernel
+def _update(
+    place: Place, learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats,
+    orders: Ints, minibatch: int, report: Floats, found: Floats,
+) -> None:  # fmt: skip
+    """In every thread: what is not dealt out, all of them compute alike."""
     old_log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
-    report[:] = 0.0
-    report[7], report[8] = np.inf, -np.inf
+    shares, share = min(SHARES, (minibatch + BLOCK - 1) // BLOCK), minibatch / orders.shape[1]
+    tasks, taken = shares if layout.shared else 2 * shares, learner.taken[0]
     for epoch in range(len(orders)):
-        report[:7] = 0.0
         for first in range(0, orders.shape[1], minibatch):
-            chosen = orders[epoch, first : first + minibatch]
-            k3 = _accumulate(learner, layout, rule, batch, advantages, returns, chosen, old_log_std, report)
-            if epoch == 0 and first == 0:
-                report[9] = max(report[8] - 1.0, 1.0 - report[7])
-            if k3 > rule.stop_k3:
+            rows = orders[epoch, first : first + minibatch]
+            mean, scale = _normalisation(advantages, rows, rule.normalize, rule.ddof)
+            lesson = Lesson(rows, old_log_std, learner.params[layout.log_std : layout.value].astype(np.float64), mean,
+                            scale, shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)  # fmt: skip
+            for task in range(place.rank, tasks, place.size):
+                _task(task, learner, layout, rule, batch, advantages, returns, lesson, found)
+            if not meet(place):
                 return
-            report[6] += _take_step(learner, rule) / (orders.shape[1] // minibatch)
-            report[10] += 1
+            if place.rank == 0:
+                _merge(found[:tasks], minibatch, share, first == 0, epoch == 0 and first == 0, report)
+            if found[:tasks, 4].sum() / minibatch > rule.stop_k3:
+                return
+            taken += 1
+            norm = _take_step(place, learner, rule, shares, taken)
+            if place.rank == 0:
+                report[MEANS] += norm * share
+                report[STEPS] += 1
+                learner.taken[0] = taken
 
 
 @kernel
-def _accumulate(
-    learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats, chosen: Ints,
-    old_log_std: Floats, report: Floats,
-) -> float:  # fmt: skip
-    """Write the gradient of the loss of a minibatch; its mean k3."""
-    learner.gradient[:] = 0
-    mean, scale = _normalisation(advantages, chosen, rule.normalize, rule.ddof)
-    k3 = 0.0
-    for first in range(0, len(chosen), BLOCK):
-        rows = chosen[first : first + BLOCK]
+def _task(
+    task: int, learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats,
+    lesson: Lesson, found: Floats,
+) -> None:  # fmt: skip
+    # All shares of the policy first: every thread gets as much of it as of the values, which cost less.
+    share, of_values = task % lesson.shares, task >= lesson.shares
+    seen_here = found[task]
+    seen_here[:] = 0.0
+    seen_here[RATIO_MIN], seen_here[RATIO_MAX] = np.inf, -np.inf
+    gradient, room = learner.shares[share], learner.rooms[task]
+    params, slopes = policy_network(layout, learner.params), policy_network(layout, gradient)
+    sizes = layout.policy_sizes
+    if of_values:
+        params, slopes = value_network(layout, learner.params), value_network(layout, gradient)
+        sizes = layout.value_sizes
+    else:
+        gradient[layout.log_std : layout.value] = 0
+    for first in range(share * BLOCK, len(lesson.rows), lesson.shares * BLOCK):
+        rows = lesson.rows[first : first + BLOCK]
         seen = _gathered(batch.observations, rows, learner.params)
-        k3 += _policy_block(learner, layout, rule, batch, advantages, mean, scale, rows, seen, old_log_std, len(chosen),
-                            report)  # fmt: skip
-        _value_block(learner, layout, rule, batch, returns, rows, seen, len(chosen), report)
-    return k3
+        outputs = forward_block(params, sizes, layout.relu, seen, room)
+        pulls = np.empty(outputs.shape, dtype=outputs.dtype)
+        if not of_values:
+            _policy_pulls(layout, rule, batch, advantages, lesson, rows, outputs, pulls,
+                          gradient[layout.log_std : layout.value], seen_here)  # fmt: skip
+        if of_values or layout.shared:
+            _value_pulls(layout, rule, batch, returns, lesson, rows, outputs, pulls, seen_here)
+        backward_block(params, sizes, layout.relu, seen, room, pulls, slopes, first == share * BLOCK, False)
 
 
 @kernel
-def _policy_block(
-    learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, mean: float, scale: float,
-    rows: Ints, seen: Array, old_log_std: Floats, count: int, report: Floats,
-) -> float:  # fmt: skip
-    outputs = batch.described.shape[2]
-    policy = learner.params[: layout.log_std]
-    log_std = learner.params[layout.log_std : layout.value].astype(np.float64)
-    found = forward_block(policy, layout.policy_sizes, layout.relu, seen, learner.work)
-    pulls = np.empty(found.shape, dtype=found.dtype)
+def _policy_pulls(
+    layout: Layout, rule: Rule, batch: Batch, advantages: Floats, lesson: Lesson, rows: Ints, found: Array,
+    pulls: Array, grad_log_std: Array, report: Floats,
+) -> None:  # fmt: skip
+    """What the policy's loss pulls its outputs and log_std by, and the sums to report."""
+    outputs, count = layout.outputs, len(lesson.rows)
     row, described, pulled = np.empty(outputs), np.empty(outputs), np.empty(outputs)
-    legal, grad_log_std = np.ones(outputs, dtype=np.bool_), np.zeros(len(log_std))
-    share, total = 1.0 / (count * _parts(batch, count)), 0.0
+    legal, spreads = np.ones(outputs, dtype=np.bool_), np.zeros(len(grad_log_std))
     for i in range(len(rows)):
-        t, n = rows[i] // batch.rewards.shape[1], rows[i] % batch.rewards.shape[1]
+        k = rows[i]
         for j in range(outputs):
             row[j] = found[i, j]
         describe(layout.continuous, row, legal, described)
-        old, action = batch.described[t, n], batch.actions[t, n]
-        d = log_prob(layout.continuous, described, log_std, action) - batch.log_probs[t, n]
+        old, action = batch.described[k], batch.actions[k]
+        d = log_prob(layout.continuous, described, lesson.log_std, action) - batch.log_probs[k]
         ratio = np.exp(d)
-        advantage = (advantages[t, n] - mean) * scale
+        advantage = (advantages[k] - lesson.mean) * lesson.scale
         term, slope = clip_kernel(ratio, advantage, rule.clip_eps, rule.clip_eps, np.inf)
-        spread = entropy(layout.continuous, described, log_std)
-        pull(layout.continuous, described, log_std, action, old, old_log_std, spread, -slope / count,
-             -rule.ent_coef / count, rule.kl_coef / count, pulled, grad_log_std)  # fmt: skip
+        spread = entropy(layout.continuous, described, lesson.log_std) if lesson.watched or rule.ent_coef != 0 else 0.0
+        pull(layout.continuous, described, lesson.log_std, action, old, lesson.old_log_std, spread, -slope / count,
+             -rule.ent_coef / count, rule.kl_coef / count, pulled, spreads)  # fmt: skip
         for j in range(outputs):
             pulls[i, j] = pulled[j]
-        k3 = k3_kernel(d)
-        total += k3 / count
-        report[0] -= term * share
-        report[2] += spread * share
-        report[3] += divergence(layout.continuous, old, old_log_std, described, log_std) * share
-        report[4] += k3 * share
-        report[5] += share if abs(ratio - 1.0) > rule.clip_eps else 0.0
-        report[7], report[8] = min(report[7], ratio), max(report[8], ratio)
-    gradient = learner.gradient[: layout.log_std]
-    backward_block(policy, layout.policy_sizes, layout.relu, seen, learner.work, pulls, gradient)
-    for j in range(len(log_std)):
-        learner.gradient[layout.log_std + j] += grad_log_std[j]
-    return total
+        report[RATIO_MIN], report[RATIO_MAX] = min(report[RATIO_MIN], ratio), max(report[RATIO_MAX], ratio)
+        if lesson.watched:
+            report[0] -= term
+            report[2] += spread
+            report[3] += divergence(layout.continuous, old, lesson.old_log_std, described, lesson.log_std)
+            report[4] += k3_kernel(d)
+            report[5] += 1.0 if abs(ratio - 1.0) > rule.clip_eps else 0.0
+    for j in range(len(spreads)):
+        grad_log_std[j] += spreads[j]
 
 
 @kernel
-def _value_block(
-    learner: Learner, layout: Layout, rule: Rule, batch: Batch, returns: Floats, rows: Ints, seen: Array, count: int,
+def _value_pulls(
+    layout: Layout, rule: Rule, batch: Batch, returns: Floats, lesson: Lesson, rows: Ints, found: Array, pulls: Array,
     report: Floats,
 ) -> None:  # fmt: skip
-    values = learner.params[layout.value :]
-    found = forward_block(values, layout.value_sizes, layout.relu, seen, learner.work)
-    pulls = np.empty(found.shape, dtype=found.dtype)
-    share = 1.0 / (count * _parts(batch, count))
+    """What the values' loss pulls their output by, and the sum to report."""
+    place, count = layout.value_output, len(lesson.rows)
     for i in range(len(rows)):
-        t, n = rows[i] // batch.rewards.shape[1], rows[i] % batch.rewards.shape[1]
-        value = float(found[i, 0])
+        k = rows[i]
+        value = float(found[i, place])
         if rule.value_clip_eps < np.inf:
-            term, slope = clipped_value_kernel(value, returns[t, n], batch.values[t, n], rule.value_clip_eps)
+            term, slope = clipped_value_kernel(value, returns[k], batch.values[k], rule.value_clip_eps)
         else:
-            term, slope = squared_error_kernel(value, returns[t, n])
-        pulls[i, 0] = rule.vf_coef * slope / count
-        report[1] += term * share
-    backward_block(values, layout.value_sizes, layout.relu, seen, learner.work, pulls, learner.gradient[layout.value :])
+            term, slope = squared_error_kernel(value, returns[k])
+        pulls[i, place] = rule.vf_coef * slope / count
+        report[1] += term
 
 
 @kernel
-def _parts(batch: Batch, count: int) -> int:
-    """Minibatches of this size in the batch."""
-    return batch.rewards.size // count
+def _merge(found: Floats, minibatch: int, share: float, new_epoch: bool, new_batch: bool, report: Floats) -> None:
+    """Add what the tasks of a minibatch saw to the report, in their order."""
+    if new_batch:
+        report[:] = 0.0
+        report[RATIO_MIN], report[RATIO_MAX] = np.inf, -np.inf
+    if new_epoch:
+        report[: MEANS + 1] = 0.0
+    for task in range(len(found)):
+        for j in range(MEANS):
+            report[j] += found[task, j] / minibatch * share
+        report[RATIO_MIN] = min(report[RATIO_MIN], found[task, RATIO_MIN])
+        report[RATIO_MAX] = max(report[RATIO_MAX], found[task, RATIO_MAX])
+    if new_batch:
+        report[FIRST_ERROR] = max(report[RATIO_MAX] - 1.0, 1.0 - report[RATIO_MIN])
 
 
 @kernel
 def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
-    flat = observations.reshape(observations.shape[0] * observations.shape[1], observations.shape[2])
-    seen = np.empty((len(rows), flat.shape[1]), dtype=params.dtype)
+    seen = np.empty((len(rows), observations.shape[1]), dtype=params.dtype)
     for i in range(len(rows)):
-        for j in range(flat.shape[1]):
-            seen[i, j] = flat[rows[i], j]
+        for j in range(observations.shape[1]):
+            seen[i, j] = observations[rows[i], j]
     return seen
 
 
@@ -186,30 +263,53 @@ def _normalisation(advantages: Floats, chosen: Ints, wanted: bool, ddof: int) ->
     """What to subtract from an advantage, and what to multiply it by then."""
     if not wanted:
         return 0.0, 1.0
-    flat = advantages.reshape(advantages.size)
     mean = 0.0
     for i in chosen:
-        mean += flat[i] / len(chosen)
+        mean += advantages[i] / len(chosen)
     variance = 0.0
     for i in chosen:
-        variance += (flat[i] - mean) * (flat[i] - mean) / (len(chosen) - ddof)
+        variance += (advantages[i] - mean) * (advantages[i] - mean) / (len(chosen) - ddof)
     return mean, 1.0 / (np.sqrt(variance) + 1e-8)
 
 
 @kernel
-def _take_step(learner: Learner, rule: Rule) -> float:
+def _take_step(place: Place, learner: Learner, rule: Rule, shares: int, taken: int) -> float:
     """Clip the gradient and take one step of Adam; the norm before."""
-    norm = np.sqrt(_sum_of_squares(learner.gradient))
+    for piece in range(place.rank, len(learner.sums), place.size):
+        part = slice(piece * PIECE, (piece + 1) * PIECE)
+        gradient = learner.gradient[part]
+        gradient[:] = learner.shares[0, part]
+        for share in range(1, shares):
+            _add(learner.shares[share, part], gradient)
+        learner.sums[piece] = _sum_of_squares(gradient)
+    meet(place)
+    norm = np.sqrt(learner.sums.sum())
     factor = min(1.0, rule.max_grad_norm / (norm + rule.grad_norm_eps)) if norm > 0 else 1.0
-    learner.taken[0] += 1
-    correction1 = 1.0 - ADAM_BETA1 ** learner.taken[0]
-    correction2 = 1.0 - ADAM_BETA2 ** learner.taken[0]
-    for i in range(len(learner.params)):
-        learner.params[i], learner.first_moment[i], learner.second_moment[i] = adam_kernel(
-            learner.params[i], learner.gradient[i] * factor, learner.first_moment[i], learner.second_moment[i],
-            correction1, correction2, rule.learning_rate, ADAM_BETA1, ADAM_BETA2, rule.adam_eps,
-        )  # fmt: skip
+    correction1, correction2 = 1.0 - ADAM_BETA1**taken, 1.0 - ADAM_BETA2**taken
+    for piece in range(place.rank, len(learner.sums), place.size):
+        part = slice(piece * PIECE, (piece + 1) * PIECE)
+        _adam(learner.params[part], learner.gradient[part], learner.first_moment[part], learner.second_moment[part],
+              rule, factor, correction1, correction2)  # fmt: skip
+    meet(place)
     return float(norm)
+
+
+@kernel
+def _adam(
+    params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, correction1: float,
+    correction2: float,
+) -> None:  # fmt: skip
+    for i in range(len(params)):
+        params[i], first[i], second[i] = adam_kernel(
+            params[i], gradient[i] * factor, first[i], second[i], correction1, correction2, rule.learning_rate,
+            ADAM_BETA1, ADAM_BETA2, rule.adam_eps,
+        )  # fmt: skip
+
+
+@kernel
+def _add(more: Array, total: Array) -> None:
+    for i in range(len(total)):
+        total[i] += more[i]
 
 
 @kernel

@@ -22,7 +22,7 @@ WORLDS = [
 def played(monkeypatch: pytest.MonkeyPatch):
     """A trainer that has collected one batch, the states it began with, and the random numbers it used."""
 
-    def play(env: str, steps: int) -> tuple[Trainer, Any, np.ndarray, np.ndarray]:
+    def play(env: str, steps: int, **more: Any) -> tuple[Trainer, Any, np.ndarray, np.ndarray]:
         kept: dict[str, Any] = {}
         drawn = training.draws_for
 
@@ -33,7 +33,7 @@ def played(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(training, "draws_for", keep)
         monkeypatch.setattr(training, "update", lambda *given: None)
         sizes = {"num_envs": 3, "num_steps": steps, "num_minibatches": 1, "hidden": (6,)}
-        trainer = Trainer(Config(env, dtype="float64", seed=4, **sizes))
+        trainer = Trainer(Config(env, dtype="float64", seed=4, **(sizes | more)))
         first = trainer.arena.states.copy()
         next(trainer.run())
         return trainer, trainer._batch, first, kept["draws"].world
@@ -43,8 +43,10 @@ def played(monkeypatch: pytest.MonkeyPatch):
 
 def values_of(trainer: Trainer, rows: np.ndarray) -> np.ndarray:
     sizes = trainer.layout.value_sizes.tolist()
-    return mlp(trainer.learner.params[trainer.layout.value :], rows, np.zeros((len(rows), 1)), sizes=sizes,
-               activation="tanh").outputs[:, 0]
+    layout, params = trainer.layout, trainer.learner.params
+    network = params[: layout.log_std] if layout.shared else params[layout.value :]
+    return mlp(network, rows, np.zeros((len(rows), sizes[-1])), sizes=sizes,
+               activation="tanh").outputs[:, layout.value_output]
 
 
 def seen(trainer: Trainer, state: np.ndarray) -> np.ndarray:
@@ -87,6 +89,18 @@ def test_values_are_the_networks(env: str, steps: int, played) -> None:
     rows = batch.observations.reshape(-1, batch.observations.shape[2])
 
     assert_within(batch.values.ravel(), values_of(trainer, rows), units=256, scale=1.0)
+
+
+@pytest.mark.parametrize("more", [{"shared_trunk": True}, {"num_envs": 11}, {"num_envs": 300}], ids=str)
+def test_values_are_the_networks_in_groups_of_any_size(more: dict, played) -> None:
+    trainer, batch, _, _ = played("CartPole-v1", 70, **more)
+    rows = batch.observations.reshape(-1, 4)
+    ends = ~(batch.terminated | batch.truncated)[-1]
+    last = np.array([seen(trainer, state) for state in trainer.arena.states])
+
+    assert_within(batch.values.ravel(), values_of(trainer, rows), units=256, scale=1.0)
+    assert_within(batch.next_values[-1][ends], values_of(trainer, last)[ends], units=256, scale=1.0)
+    assert batch.described.shape[2] == 2
 
 
 @pytest.mark.parametrize(("env", "steps"), WORLDS)

@@ -44,6 +44,8 @@ CHOICES = {
     "surrogate": {"algo": "surrogate"},
     "on-policy": {"algo": "on-policy", "num_epochs": 1, "num_minibatches": 1},
     "table": {"env": "FrozenLake-v1", "hidden": ()},
+    "shared trunk": {"shared_trunk": True, "num_steps": 160, "value_clip_eps": 0.05, "ent_coef": 0.01},
+    "shared trunk, real actions": {"env": "Pendulum-v1", "shared_trunk": True},
     "real actions": {"env": "Pendulum-v1", "log_std": -0.5},
     "real actions, kl": {"env": "Pendulum-v1", "algo": "kl", "kl_coef": 0.3, "ent_coef": 0.01},
 }
@@ -94,7 +96,8 @@ def expected_gradient(config: Config, layout: Any, params: Any, old: Any, kept: 
         advantages = (advantages - advantages.mean()) / (advantages.std(ddof=ddof) + 1e-8)
     parts = params[: layout.log_std], params[layout.log_std : layout.value], params[layout.value :]
     shape = {"sizes": layout.policy_sizes.tolist(), "activation": config.activation}
-    outputs = mlp(parts[0], seen, np.zeros((len(rows), layout.policy_sizes[-1])), **shape).outputs
+    found = mlp(parts[0], seen, np.zeros((len(rows), layout.policy_sizes[-1])), **shape).outputs
+    outputs = found[:, : layout.outputs]
     log_prob, entropy, kl = policy_terms(config, layout, outputs, parts[1], old, rows, kept.batch)
     played = flat(kept.batch.log_probs)[rows]
     loss = (clip_loss(log_prob[0], played, advantages, clip_eps=config.clip_eps) if config.algo == "clip"
@@ -102,15 +105,19 @@ def expected_gradient(config: Config, layout: Any, params: Any, old: Any, kept: 
     beta = config.kl_coef if config.algo == "kl" else 0.0
     pulls, spread = (loss.grad_log_prob[:, None] * log_prob[i] - config.ent_coef * entropy[i] / len(rows)
                      + beta * kl[i] / len(rows) for i in (1, 2))
-    policy = mlp(parts[0], seen, pulls, **shape).grad_params
-    shape["sizes"] = layout.value_sizes.tolist()
-    values = mlp(parts[2], seen, np.zeros((len(rows), 1)), **shape).outputs[:, 0]
+    value_shape = shape | {"sizes": layout.value_sizes.tolist()}
+    values = (found[:, layout.outputs] if config.shared_trunk
+              else mlp(parts[2], seen, np.zeros((len(rows), 1)), **value_shape).outputs[:, 0])
     targets = flat(kept.returns)[rows]
     judged = (clipped_value_loss(values, targets, flat(kept.batch.values)[rows], value_clip_eps=config.value_clip_eps)
               if config.value_clip_eps else value_loss(values, targets))
     scale = config.vf_coef * (0.5 if config.value_loss_scale == "half" else 1.0)
-    value = mlp(parts[2], seen, scale * judged.grad_values[:, None], **shape).grad_params
-    return np.concatenate([policy, spread.sum(axis=0), value])
+    value_pulls = scale * judged.grad_values[:, None]
+    if config.shared_trunk:
+        trunk = mlp(parts[0], seen, np.column_stack([pulls, value_pulls]), **shape).grad_params
+        return np.concatenate([trunk, spread.sum(axis=0)])
+    return np.concatenate([mlp(parts[0], seen, pulls, **shape).grad_params, spread.sum(axis=0),
+                           mlp(parts[2], seen, value_pulls, **value_shape).grad_params])
 
 
 @pytest.mark.parametrize("choice", CHOICES)
