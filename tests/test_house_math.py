@@ -30,6 +30,7 @@ ROOMS = {
     "divergences": {"distributions"},
     "bernoulli": {"divergences"},
     "beta_function": set(),
+    "beta": {"beta_function"},
     "multidiscrete": {"distributions", "divergences"},
     "advantages": {"reductions"},
     "off_policy": {"advantages"},
