@@ -26,6 +26,7 @@ _ROOMS = {
         "bernoulli_kl",
         "bernoulli_log_prob",
     ),
+    "beta": ("BetaLogProb", "beta_log_prob"),
     "conformance": ("check",),
     "diagnostics": ("BatchHealth", "batch_health", "clip_fraction", "explained_variance", "pareto_k_hat"),
     "distributions": (
@@ -147,6 +148,8 @@ if TYPE_CHECKING:
     from ppocore.bernoulli import bernoulli_entropy as bernoulli_entropy
     from ppocore.bernoulli import bernoulli_kl as bernoulli_kl
     from ppocore.bernoulli import bernoulli_log_prob as bernoulli_log_prob
+    from ppocore.beta import BetaLogProb as BetaLogProb
+    from ppocore.beta import beta_log_prob as beta_log_prob
     from ppocore.conformance import check as check
     from ppocore.diagnostics import BatchHealth as BatchHealth
     from ppocore.diagnostics import batch_health as batch_health

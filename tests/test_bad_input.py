@@ -95,6 +95,8 @@ GOOD: dict[str, dict[str, Any]] = {
                               "action_mask": np.array([[True, False, True, True], [True] * 4])},
     "multidiscrete_kl": {"logits": _grid((0, 1, 2), (2, 0, 1)), "other_logits": _grid((1, 1, 0), (0, 2, 2)),
                          "nvec": [2, 1]},
+    "beta_log_prob": {"alpha": _grid((1, 2), (3, 0.5)), "beta": _grid((2, 0.25), (1, 4)),
+                      "actions": _grid((0.5, 0.25), (0.75, 0.125))},
     "gaussian_log_prob": GAUSS | {"actions": _grid((0, 0), (1, 1))},
     "gaussian_entropy": GAUSS,
     "squashed_gaussian_log_prob": GAUSS | {"actions": _grid((0, 0.5), (-0.5, 0.25))},

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from scipy import special
 
 import ppocore
 from tests.closeness import assert_within
@@ -31,17 +32,18 @@ def _complex_namespace() -> Any:
         minimum=lambda a, b: np.where(np.real(a) <= np.real(b), a, b),
         maximum=lambda a, b: np.where(np.real(a) >= np.real(b), a, b),
         constant=np.asarray,
+        lgamma=special.loggamma,
     )
 
 
 def _torch_namespace(torch: Any) -> Any:
     names = {name: getattr(torch, name) for name in ("exp", "log", "where", "minimum", "maximum")}
-    return SimpleNamespace(**names, constant=lambda x: torch.as_tensor(np.array(x)))
+    return SimpleNamespace(**names, lgamma=torch.lgamma, constant=lambda x: torch.as_tensor(np.array(x)))
 
 
 def _jax_namespace(jnp: Any) -> Any:
     names = {name: getattr(jnp, name) for name in ("exp", "log", "where", "minimum", "maximum")}
-    return SimpleNamespace(**names, constant=jnp.asarray)
+    return SimpleNamespace(**names, lgamma=require("jax.scipy.special").gammaln, constant=jnp.asarray)
 
 
 def _clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
@@ -60,6 +62,14 @@ def _log_softmaxes(xp: Any, z: Any) -> Any:
 
 def _normal(xp: Any, m: Any, s: Any, a: Any) -> Any:
     return (-0.5 * ((a - m) / xp.exp(s)) ** 2 - s - 0.5 * np.log(2 * np.pi)).sum(1)
+
+
+def _log_beta(xp: Any, a: Any, b: Any) -> Any:
+    return xp.lgamma(a) + xp.lgamma(b) - xp.lgamma(a + b)
+
+
+def _beta(xp: Any, a: Any, b: Any, x: Any) -> Any:
+    return ((a - 1) * xp.log(x) + (b - 1) * xp.log(1 - x) - _log_beta(xp, a, b)).sum(1)
 
 
 def _kl_penalty(xp: Any, z: Any, old: Any, one_hot: Any, a: Any) -> Any:
@@ -124,6 +134,7 @@ m2, s2 = _normal_array(B, D), _normal_array(B, D) / 2
 two = np.stack([actions % 3, 0 * actions], axis=1)
 two_hot = np.concatenate([np.eye(3)[two[:, 0]], np.ones((B, 1))], axis=1)
 binary = (x > 0).astype(np.int64)
+concentrations = {"alpha": np.exp(m), "beta": np.exp(m2)}
 v, ret, old_v, ent = _normal_array(B), _normal_array(B), _normal_array(B), 1 + RNG.random(B)
 fx = _normal_array(B)
 policy = {"log_prob": lp, "old_log_prob": old, "advantages": adv}
@@ -217,6 +228,8 @@ CASES = [
          lambda xp, z, o: (xp.exp(_log_softmaxes(xp, z)) * (_log_softmaxes(xp, z) - _log_softmaxes(xp, o))).sum(1),
          {"logits": logits, "other_logits": other}, lambda **k: ppocore.multidiscrete_kl(**k, nvec=[3, 1]),
          ("logits", "other_logits"), "kl"),
+    Case("beta-log-prob", _beta, concentrations | {"actions": 1 / (1 + np.exp(x))}, ppocore.beta_log_prob,
+         ("alpha", "beta", "actions"), "log_prob"),
     Case("gaussian-log-prob", _normal, gauss | {"actions": x}, ppocore.gaussian_log_prob,
          ("mean", "log_std", "actions"), "log_prob"),
     Case("gaussian-entropy", lambda xp, m, s: (0 * m + s + 0.5 * np.log(2 * np.pi * np.e)).sum(1), gauss,

@@ -134,6 +134,9 @@ TABLE = (
     Operation("multidiscrete_kl", ("logits", "other_logits", "nvec"), ("kl",),
               "sum_k sum_a p_a (log p_a - log q_a), p and q the softmax of the logits of choice k",
               "(B, S), K ints that add up to S -> (B,)"),
+    Operation("beta_log_prob", ("alpha", "beta", "actions"), ("log_prob",),
+              "sum_D (alpha - 1) log a + (beta - 1) log(1 - a) - log B(alpha, beta); alpha and beta in [0.05, 6],"
+              " actions in (0, 1)", "(B, D) -> (B,)"),
     Operation("policy_gradient_loss", ("log_prob", "advantages"), LOSS, "-mean(log_prob A)", f"{FLAT}, or {TOKENS}",
               options=("mask",)),
     Operation("surrogate_loss", ("log_prob", "old_log_prob", "advantages"), LOSS,

@@ -162,6 +162,10 @@ def bernoulli_kl(logits: Array, other_logits: Array) -> Any:
     return ppocore.bernoulli_kl(logits, other_logits).kl
 
 
+def beta_log_prob(alpha: Array, beta: Array, actions: Array) -> Any:
+    return ppocore.beta_log_prob(alpha, beta, actions).log_prob
+
+
 def multidiscrete_log_prob(
     logits: Array, actions: Array, nvec: list[int], action_mask: Array | None = None
 ) -> Any:

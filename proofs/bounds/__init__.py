@@ -4,6 +4,7 @@ The bounds are derived in `proofs/theorems/accuracy.md`; `python -m proofs.bound
 """
 
 from proofs.bounds import bernoulli as bernoulli
+from proofs.bounds import beta as beta
 from proofs.bounds import divergences as divergences
 from proofs.bounds import groups as groups
 from proofs.bounds import importance as importance

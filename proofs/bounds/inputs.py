@@ -211,6 +211,13 @@ def _two_bernoullis(draw: Draw, kind: int) -> Made:
     return {**made, "other_logits": made["logits"] + step * draw.normal(size=(B, D))}
 
 
+def _beta(draw: Draw, kind: int) -> Made:
+    low, high = ((0.05, 6.0), (0.05, 100.0), (12.0, 1e3), (1e-3, 1e6))[kind % 4]
+    alpha, beta = np.exp(draw.uniform(np.log(low), np.log(high), size=(2, B, D)))
+    actions = draw.uniform(0.01, 0.99, size=(B, D)) if kind % 2 else draw.beta(alpha, beta).clip(1e-9, 1 - 2.0**-24)
+    return {"alpha": alpha, "beta": beta, "actions": actions}
+
+
 def _multidiscrete(draw: Draw, kind: int) -> Made:
     nvec = ([2, 3], [3, 1, 2], [4], [2] * 5)[kind % 4]
     heads = [_logits(draw, kind + k, (B, size)) for k, size in enumerate(nvec)]
@@ -330,6 +337,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "bernoulli_entropy": _bernoulli,
     "bernoulli_kl": _two_bernoullis,
     "bernoulli_log_prob": _bernoulli_log_prob,
+    "beta_log_prob": _beta,
     "categorical_entropy": _categorical,
     "categorical_kl": _categorical_kl,
     "categorical_log_prob": _categorical_log_prob,

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
+from jax.scipy.special import gammaln, logsumexp
 from jax.scipy.stats import norm
 
 Arrays = dict[str, Any]
@@ -361,3 +361,8 @@ def update_moments(moments, batch):
     total, delta = count + len(batch), batch.mean(axis=0) - mean
     m2 = var * count + batch.var(axis=0) * len(batch) + delta**2 * count * len(batch) / total
     return {"mean": mean + delta * len(batch) / total, "var": m2 / total}
+
+
+def beta_log_prob(alpha, beta, actions):
+    log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
+    return {"log_prob": ((alpha - 1) * jnp.log(actions) + (beta - 1) * jnp.log1p(-actions) - log_beta).sum(-1)}

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.distributions import Bernoulli, Categorical, Normal, TanhTransform, TransformedDistribution, kl_divergence
+from torch.distributions import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    Normal,
+    TanhTransform,
+    TransformedDistribution,
+    kl_divergence,
+)
 
 Tensors = dict[str, Any]
 
@@ -339,3 +347,7 @@ def update_moments(moments, batch):
     total, delta = count + len(batch), batch.mean(dim=0) - mean
     m2 = var * count + batch.var(dim=0, unbiased=False) * len(batch) + delta**2 * count * len(batch) / total
     return {"mean": mean + delta * len(batch) / total, "var": m2 / total}
+
+
+def beta_log_prob(alpha, beta, actions):
+    return {"log_prob": Beta(alpha, beta).log_prob(actions).sum(-1)}

@@ -14,6 +14,7 @@ from typing import Any
 
 from proofs.definitions import advantages as adv
 from proofs.definitions import bernoulli as bern
+from proofs.definitions import beta as bet
 from proofs.definitions import diagnostics as diag
 from proofs.definitions import distributions as dist
 from proofs.definitions import divergences as div
@@ -67,6 +68,7 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "bernoulli_log_prob": (bern.bernoulli_log_prob, bern.bernoulli_log_prob_by_partition),
     "bernoulli_entropy": (bern.bernoulli_entropy, bern.bernoulli_entropy_by_partition),
     "bernoulli_kl": (bern.bernoulli_kl, bern.bernoulli_kl_by_bregman),
+    "beta_log_prob": (bet.beta_log_prob, bet.beta_log_prob_by_shifts),
     "multidiscrete_log_prob": (multi.multidiscrete_log_prob, multi.multidiscrete_log_prob_by_partition),
     "multidiscrete_entropy": (multi.multidiscrete_entropy, multi.multidiscrete_entropy_of_joint),
     "multidiscrete_kl": (multi.multidiscrete_kl, multi.multidiscrete_kl_by_partition),

@@ -13,6 +13,7 @@ from proofs.definitions import ALTERNATIVES, DEFINITIONS, Definition
 from proofs.definitions.numbers import Undecided
 from proofs.freeze import (
     bernoulli,
+    beta,
     groups,
     losses,
     multidiscrete,
@@ -31,7 +32,7 @@ from proofs.freeze.kills import KILLS
 DESIGNS: dict[str, tuple[Design, ...]] = {
     **rollouts.DESIGNS, **probability.DESIGNS, **losses.DESIGNS, **statistics.DESIGNS,
     **off_policy.DESIGNS, **plain_losses.DESIGNS, **groups.DESIGNS, **sequence_losses.DESIGNS,
-    **bernoulli.DESIGNS, **multidiscrete.DESIGNS}
+    **bernoulli.DESIGNS, **multidiscrete.DESIGNS, **beta.DESIGNS}
 
 PRECISIONS = (256, 1024, 4096)
 """Working bits to try.  256 are enough but where e^1000 meets a difference of logs."""

@@ -293,6 +293,16 @@ KILLS: dict[str, dict[str, str]] = {
         "rare": "first-dimension-only probabilities-clamped epsilon-in-logarithm",
         "near": "arguments-swapped",
     },
+    "beta_log_prob": {
+        "two-dimensions": (
+            "not-summed reduced-over-batch negated in-bits density-returned parameters-exchanged normaliser-missing "
+            "normaliser-added exponents-not-lowered concentrations-shifted mean-and-spread second-side-missing"),
+        "one-dimension": "parameters-exchanged",
+        "square": "averaged-over-dimensions",
+        "one-row": "axis-of-one-lost",
+        "ends": "first-dimension-only epsilon-in-logarithm",
+        "peaked": "concentrations-shifted",
+    },
     "multidiscrete_log_prob": {
         "two-and-three": "not-summed reduced-over-batch negated in-bits logits-as-log-probs probability-returned",
         "three-and-two": "axis-of-one-lost one-softmax-for-all choices-reversed",

@@ -12,9 +12,9 @@ from typing import Any
 from proofs.ledger.book import Ledger
 
 ROOMS = (
-    "advantages", "bernoulli", "diagnostics", "distributions", "divergences", "expectations", "groups", "importance",
-    "kl_penalty", "losses", "multidiscrete", "off_policy", "optimizers", "reductions", "sequence_losses", "squashed",
-    "token_rewards", "value_losses",
+    "advantages", "bernoulli", "beta", "diagnostics", "distributions", "divergences", "expectations", "groups",
+    "importance", "kl_penalty", "losses", "multidiscrete", "off_policy", "optimizers", "reductions",
+    "sequence_losses", "squashed", "token_rewards", "value_losses",
 )
 """The mathematics: every public function in it names its theorems."""
 WAIVED = {

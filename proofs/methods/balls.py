@@ -194,6 +194,9 @@ class Dual:
         value = self.value.exp()
         return self._through(value, value)
 
+    def log(self) -> Dual:
+        return self._through(self.value.log(), 1 / self.value)
+
     def log1p(self) -> Dual:
         return self._through(self.value.log1p(), 1 / (1 + self.value))
 

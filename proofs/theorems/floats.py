@@ -127,13 +127,15 @@ TRANSCENDENTAL = {
     "ppocore.bernoulli:bernoulli_log_prob_kernel": "di",
     "ppocore.bernoulli:bernoulli_entropy_kernel": "d",
     "ppocore.bernoulli:bernoulli_kl_kernel": "dd",
+    "ppocore.beta:beta_log_prob_kernel": "ccx",
     "ppocore.distributions:gaussian_log_prob_kernel": "dsd",
     "ppocore.importance:log_second_moment_kernel": "dsds",
     "ppocore.squashed:log_tanh_slope_kernel": "d",
     "ppocore.squashed:artanh_kernel": "a",
 }
-"""Kernels with exp and log, and their arguments: d any, s a log-std, p a log-probability, a in (-1, 1), i 1 to 3."""
-RANGES = {"d": (-30, 30), "s": (-5, 2), "p": (-30, 0), "a": (-1, 1)}
+"""Kernels with exp and log, and their arguments: d any, s a log-std, p a log-probability, a in (-1, 1), i 1 to 3,
+c a concentration, x in (0, 1)."""
+RANGES = {"d": (-30, 30), "s": (-5, 2), "p": (-30, 0), "a": (-1, 1), "c": (0, 100), "x": (0, 1)}
 
 
 @cache

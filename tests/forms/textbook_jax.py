@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import gammaln
 
 NAME = "textbook JAX"
 FRAMEWORK = "jax"
@@ -332,3 +333,8 @@ def multidiscrete_entropy(logits, nvec, action_mask=None):
 def multidiscrete_kl(logits, other_logits, nvec):
     pairs = zip(_tables(logits, nvec), _tables(other_logits, nvec))
     return sum((jnp.exp(p) * (p - q)).sum(1) for p, q in pairs)
+
+
+def beta_log_prob(alpha, beta, actions):
+    log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
+    return ((alpha - 1) * jnp.log(actions) + (beta - 1) * jnp.log1p(-actions) - log_beta).sum(-1)

@@ -382,3 +382,13 @@ def multidiscrete_entropy(logits, nvec, action_mask=None):
 def multidiscrete_kl(logits, other_logits, nvec):
     pairs = zip(_tables(logits, nvec), _tables(other_logits, nvec))
     return sum((np.exp(p) * (p - q)).sum(1) for p, q in pairs)
+
+
+def _log_beta(alpha, beta):
+    log_gamma = np.vectorize(math.lgamma, otypes=[alpha.dtype])
+    return log_gamma(alpha) + log_gamma(beta) - log_gamma(alpha + beta)
+
+
+def beta_log_prob(alpha, beta, actions):
+    powers = (alpha - 1) * np.log(actions) + (beta - 1) * np.log(1 - actions)
+    return (powers - _log_beta(alpha, beta)).sum(axis=1)

@@ -335,3 +335,8 @@ def multidiscrete_entropy(logits, nvec, action_mask=None):
 def multidiscrete_kl(logits, other_logits, nvec):
     pairs = zip(_tables(logits, nvec), _tables(other_logits, nvec))
     return sum(F.kl_div(q, p, reduction="none", log_target=True).sum(-1) for p, q in pairs)
+
+
+def beta_log_prob(alpha, beta, actions):
+    log_beta = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
+    return ((alpha - 1) * torch.log(actions) + (beta - 1) * torch.log1p(-actions) - log_beta).sum(-1)

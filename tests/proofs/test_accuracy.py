@@ -47,7 +47,7 @@ def test_every_public_function_has_a_bound_for_every_output() -> None:
 
 @pytest.mark.theorem(
     "ACC-01", "ACC-02", "ACC-03", "ACC-04", "ACC-05", "ACC-06", "ACC-07", "ACC-08",
-    "ACC-09", "ACC-10", "ACC-11", "ACC-12", "ACC-13", "ACC-14", "ACC-15", "ACC-31", "ACC-32",
+    "ACC-09", "ACC-10", "ACC-11", "ACC-12", "ACC-13", "ACC-14", "ACC-15", "ACC-31", "ACC-32", "ACC-33",
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize("function", sorted(BOUNDS))

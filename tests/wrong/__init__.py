@@ -5,7 +5,7 @@ import importlib
 import types
 from collections.abc import Callable
 
-FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "plain_losses", "distributions", "binary",
+FAMILIES = ("advantages", "policy", "values", "estimates", "off_policy", "plain_losses", "distributions", "binary", "bounded",
             "choices", "reductions", "optimisation", "torch_gradients", "groups", "sequence_losses", "batches",
             "corners")
 

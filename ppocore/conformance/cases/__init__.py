@@ -11,6 +11,7 @@ from ppocore.conformance import vectors
 from ppocore.conformance.case import Case
 from ppocore.conformance.cases import (
     bernoulli,
+    beta,
     groups,
     losses,
     multidiscrete,
@@ -30,7 +31,7 @@ Source = Callable[[Maker], Iterator[Case]]
 _SOURCES: dict[str, Source] = {
     **rollouts.SOURCES, **probability.SOURCES, **losses.SOURCES, **statistics.SOURCES,
     **off_policy.SOURCES, **vtrace.SOURCES, **plain_losses.SOURCES, **groups.SOURCES, **sequence_losses.SOURCES,
-    **bernoulli.SOURCES, **multidiscrete.SOURCES,
+    **bernoulli.SOURCES, **multidiscrete.SOURCES, **beta.SOURCES,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ppocore.conformance.mistakes import (
     batches,
     bernoulli,
+    beta,
     groups,
     kl_control,
     losses,
@@ -24,7 +25,7 @@ from ppocore.conformance.mistakes.general import general
 MISTAKES: dict[str, Mistake] = {
     slug: mistake
     for family in (rollouts, vtrace, probability, off_policy, losses, statistics, shapes, groups, token_rewards,
-                   kl_control, sequence_losses, bernoulli, multidiscrete, batches)
+                   kl_control, sequence_losses, bernoulli, multidiscrete, beta, batches)
     for slug, mistake in family.CATALOGUE.mistakes.items()
 }
 

@@ -1,0 +1,75 @@
+r"""log B(a, b) and its slopes for a, b > 0, without the cancellation of three log-gammas.
+
+Both arguments are moved up to at least 12 by B(a, b) = B(a + 1, b) (a + b) / a, and there Stirling's series is used.
+What it leaves out is below its first dropped term: 3617 / 122400 x^-15 of the logarithm (2e-18 at 12) and
+3617 / 8160 x^-16 of its slope (3e-18).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppocore._kernels import kernel
+
+LARGE = 12.0
+"""From here on Stirling's series is right to rounding."""
+HALF_LOG_TWO_PI = 0.9189385332046728
+
+
+@kernel
+def stirling_rest_kernel(x: float) -> float:
+    """log Gamma(x) - (x - 1/2) log x + x - log(2 pi) / 2 for x >= LARGE."""
+    y = 1 / (x * x)
+    tail = y * (1 / 1680 - y * (1 / 1188 - y * (691 / 360360 - y * (1 / 156))))
+    return (1 / 12 - y * (1 / 360 - y * (1 / 1260 - tail))) / x
+
+
+@kernel
+def log_beta_kernel(a: float, b: float) -> float:
+    """log B(a, b), the same for both orders of the arguments."""
+    low, high = a, b
+    if a > b:
+        low, high = b, a
+    # Both moved up one by one; at most 24 factors, each above 1 and, for a and b from 0.05 to 100,
+    # at most 2001: no overflow.
+    factors = low * 0 + 1
+    while low < LARGE:
+        factors = factors * ((low + high) / low)
+        low = low + 1
+    while high < LARGE:
+        factors = factors * ((low + high) / high)
+        high = high + 1
+    if low > high:
+        low, high = high, low
+    whole = low + high
+    rest = stirling_rest_kernel(low) + stirling_rest_kernel(high) - stirling_rest_kernel(whole)
+    powers = (low - 0.5) * np.log(low / whole) + high * np.log1p(-(low / whole))
+    log_beta: float = powers - 0.5 * np.log(high) + (HALF_LOG_TWO_PI + rest) + np.log(factors)
+    return log_beta
+
+
+@kernel
+def digamma_gap_kernel(a: float, b: float) -> float:
+    """psi(a + b) - psi(a), which is minus the slope of log B(a, b) in a: terms above 0 only, but for the small ones."""
+    gap, low = a * 0, a
+    while low < LARGE:
+        gap = gap + b / (low * (low + b))
+        low = low + 1
+    whole = low + b
+    near, far = 1 / (low * low), 1 / (whole * whole)
+    # 1 / low^2 - 1 / whole^2, a factor of every term of the series' difference
+    apart = (b / (low * whole)) * (1 / low + 1 / whole)
+    rest: float = np.log1p(b / low) + 0.5 * (b / (low * whole)) + apart * _series_apart(near, far)
+    return gap + rest
+
+
+@kernel
+def _series_apart(x: float, y: float) -> float:
+    """(f(x) - f(y)) / (x - y) of x/12 - x^2/120 + x^3/252 - x^4/240 + x^5/132 - 691 x^6/32760 + x^7/12."""
+    two = x + y
+    three = x * two + y * y
+    four = x * three + y * y * y
+    five = x * four + y * y * y * y
+    six = x * five + y * y * y * y * y
+    seven = x * six + y * y * y * y * y * y
+    return 1 / 12 - two / 120 + three / 252 - four / 240 + five / 132 - six * (691 / 32760) + seven / 12

@@ -1,0 +1,12 @@
+"""Beta policies as Dirichlets over (a, 1 - a)."""
+
+import torch
+from torch.distributions import Dirichlet
+
+FRAMEWORK = "torch"
+DTYPE = "float64"
+
+
+def beta_log_prob(alpha, beta, actions):
+    policy = Dirichlet(torch.stack([alpha, beta], dim=-1))
+    return policy.log_prob(torch.stack([actions, 1 - actions], dim=-1)).sum(-1)

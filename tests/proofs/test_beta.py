@@ -1,0 +1,43 @@
+"""The theorems about Beta policies, in float64 on the public functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import integrate, special
+
+from ppocore import beta_log_prob
+from tests.closeness import assert_within
+
+
+@pytest.mark.theorem("BET-01")
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (2.5, 1.5), (6.0, 40.0), (1.25, 3.0)])
+def test_the_density_integrates_to_one(alpha: float, beta: float) -> None:
+    """quad says how far it is off itself."""
+    total, error = integrate.quad(lambda x: np.exp(beta_log_prob([[alpha]], [[beta]], [[x]]).log_prob[0]), 0, 1)
+
+    assert abs(total - 1) <= error + 1e-13
+
+
+@pytest.mark.theorem("BET-01", "ACC-33")
+@pytest.mark.parametrize("beta", [0.05, 1.0, 3.7, 100.0])
+@pytest.mark.parametrize("alpha", [0.05, 1.0, 2.25, 100.0])
+def test_log_density_and_its_slopes(alpha: float, beta: float) -> None:
+    x = np.array([0.01, 0.5, 0.99])
+    out = beta_log_prob(np.full((3, 1), alpha), np.full((3, 1), beta), x[:, None])
+    both = special.digamma(alpha + beta)
+    powers = (alpha - 1) * np.log(x), (beta - 1) * np.log1p(-x)
+    scale = sum(map(np.abs, powers)) + 1 + sum(abs(special.gammaln(y)) for y in (alpha, beta, alpha + beta))
+
+    assert_within(out.log_prob, sum(powers) - special.betaln(alpha, beta), units=64, scale=scale)
+    assert_within(out.grad_alpha[:, 0], np.log(x) + both - special.digamma(alpha), units=64, scale=30)
+    assert_within(out.grad_beta[:, 0], np.log1p(-x) + both - special.digamma(beta), units=64, scale=30)
+    assert_within(out.grad_actions[:, 0], (alpha - 1) / x - (beta - 1) / (1 - x), units=8, scale=1 + 200 * 100)
+
+
+@pytest.mark.theorem("ACC-33")
+def test_large_concentrations_keep_their_digits() -> None:
+    """B(1, b) = 1 / b: the density at 0.5 is b 2^(1 - b); three log-gammas of 1e7 would lose seven digits."""
+    out = beta_log_prob([[1.0]], [[1e6]], [[1e-9]])
+
+    assert_within(out.log_prob[0], np.log(1e6) + (1e6 - 1) * np.log1p(-1e-9), units=400)
