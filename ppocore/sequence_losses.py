@@ -64,7 +64,8 @@ def gspo_loss(
 
     Notes
     -----
-    *Conventions.* Answers weigh the same, however long they are.  For answers of one token this is `clip_loss`.
+    *Conventions.* Answers weigh the same, however long they are.  For answers of one token this is `clip_loss`
+    with its mask.
 
     *Accuracy.* With e = (h + 2) mean|d| over the tokens of an answer, d = log_prob - old_log_prob, h at most 18 + log2
     L: u times the mean of |s A| (e + H + 3), at a clipped answer |g A| (H + 2), H at most 19 + log2 B.  Derivative:

@@ -40,18 +40,42 @@ def _() -> Outcome:
     return every([outcome for count in range(1, 6) for outcome in claims(count)])
 
 
-@proof("SEQ-01", "float64", "answers of one token: gspo_loss() is clip_loss(), bit for bit", code=[HOME + "gspo_loss"])
-def _() -> Outcome:
+def _one_token_batches():
+    """Batches of answers of one token: size, band, the three arrays as columns, and what gspo_loss() gives."""
     draw = np.random.default_rng(1)
+    for size in (1, 2, 7, 64):
+        for band in ({"clip_eps": 0.2}, {"clip_eps_low": 3e-4, "clip_eps_high": 4e-4}):
+            new, old, a = (draw.normal(size=(size, 1)) for _ in range(3))
+            mask = np.ones((size, 1), dtype=bool)
+            yield size, band, (new, old, a), sequence_losses.gspo_loss(new, old, a[:, 0], mask, **band)
 
+
+@proof("SEQ-01", "float64", "answers of one token: gspo_loss() is clip_loss() with an all-True mask, bit for bit",
+       code=[HOME + "gspo_loss"])
+def _() -> Outcome:
     def claims():
-        for size in (1, 2, 7, 64):
-            for band in ({"clip_eps": 0.2}, {"clip_eps_low": 3e-4, "clip_eps_high": 4e-4}):
-                new, old, a = (draw.normal(size=size) for _ in range(3))
-                whole = sequence_losses.gspo_loss(new[:, None], old[:, None], a, np.ones((size, 1), dtype=bool), **band)
-                token = losses.clip_loss(new, old, a, **band)
-                same = whole.loss == token.loss and np.array_equal(whole.grad_log_prob[:, 0], token.grad_log_prob)
-                yield bool(same), {"size": size, **band}
+        for size, band, samples, whole in _one_token_batches():
+            token = losses.clip_loss(*samples, **band, mask=np.ones((size, 1), dtype=bool))
+            same = whole.loss == token.loss and np.array_equal(whole.grad_log_prob, token.grad_log_prob)
+            yield bool(same), {"size": size, **band}
+
+    return everywhere("batches", claims())
+
+
+ROUND = 2.0**-53 * (1 + 2.0**-40)
+"""One rounding, and room for the products of roundings."""
+
+
+@proof("SEQ-01", "float64", "answers of one token: gspo_loss() is clip_loss() without a mask within 8 u of every "
+       "derivative, and u (2 B + 6) mean(max(r, 1) |A|) of the loss", code=[HOME + "gspo_loss"])
+def _() -> Outcome:
+    def claims():
+        for size, band, (new, old, a), whole in _one_token_batches():
+            token = losses.clip_loss(new[:, 0], old[:, 0], a[:, 0], **band)
+            slopes, others = whole.grad_log_prob[:, 0], token.grad_log_prob
+            scale = np.mean(np.maximum(np.exp(new - old), 1) * abs(a))
+            near = abs(float(whole.loss) - float(token.loss)) <= ROUND * (2 * size + 6) * scale
+            yield bool(near and (abs(slopes - others) <= 8 * ROUND * abs(slopes)).all()), {"size": size, **band}
 
     return everywhere("batches", claims())
 

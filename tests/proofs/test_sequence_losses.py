@@ -37,6 +37,20 @@ def test_a_clipped_answer_has_no_gradient() -> None:
     assert out.loss == -(1.5 - 0.75) / 2
 
 
+@pytest.mark.theorem("SEQ-01")
+def test_an_answer_of_one_token_is_a_sample_of_the_clipped_loss() -> None:
+    new, old, a = (np.random.default_rng(5).normal(size=(16, 1)) for _ in range(3))
+    mask = np.ones((16, 1), dtype=bool)
+    out = gspo_loss(new, old, a[:, 0], mask, clip_eps=0.25)
+    masked = clip_loss(new, old, a, clip_eps=0.25, mask=mask)
+    free = clip_loss(new[:, 0], old[:, 0], a[:, 0], clip_eps=0.25)
+
+    assert out.loss == masked.loss
+    assert np.array_equal(out.grad_log_prob, masked.grad_log_prob)
+    # 8 u: on both sides two for exp, one for the slope and one for the weight.
+    np.testing.assert_allclose(free.grad_log_prob, out.grad_log_prob[:, 0], rtol=8.001 * 2**-53, atol=0)
+
+
 @pytest.mark.theorem("SEQ-02")
 def test_every_token_keeps_a_gradient() -> None:
     ratios, a = np.array([0.25, 1.0, 4.0]), np.array([2.0, -3.0, 1.0])
