@@ -464,7 +464,7 @@ def adam_kernel(
 
 @kernel
 def sgd_kernel(param: float, grad: float, learning_rate: float) -> float:
-    """One parameter after a plain step down its gradient: no momentum, no decay."""
+    """One parameter after a plain step down its gradient: no momentum, no decay.  Theorems: OPT-04."""
     return param - learning_rate * grad
 
 

@@ -268,7 +268,7 @@ def clipped_value_kernel(value: float, target: float, old_value: float, value_cl
 
 @kernel
 def clipped_only_kernel(value: float, target: float, old_value: float, value_clip_eps: float) -> tuple[float, float]:
-    """(clipped V - R)^2, and its derivative in V: 0 beyond the band."""
+    """(clipped V - R)^2, and its derivative in V: 0 beyond the band.  Theorems: VAL-06."""
     moved = value - old_value
     if moved > value_clip_eps:
         error = old_value + value_clip_eps - target
@@ -281,7 +281,7 @@ def clipped_only_kernel(value: float, target: float, old_value: float, value_cli
 
 @kernel
 def error_clamp_kernel(value: float, target: float, largest: float) -> tuple[float, float]:
-    """min((V - R)^2, largest), and its derivative in V: 0 beyond."""
+    """min((V - R)^2, largest), and its derivative in V: 0 beyond.  Theorems: VAL-06."""
     error = value - target
     if error * error > largest:
         return largest, value * 0

@@ -292,3 +292,35 @@ def _mean_of_means(before, batch) -> bool:
 def _() -> Outcome:
     point = {"before": ((1.0,),), "batch": ((5.0,), (7.0,), (9.0,))}
     return proved() if _mean_of_means(**point) else refuted(**point)
+
+
+# -- OPT-04 ----------------------------------------------------------------------------------------
+
+x, a = reals("x a")
+
+
+def stepped() -> Any:
+    """The shipped kernel on the gradient of a x^2 / 2."""
+    return plain(optimizers.sgd_kernel)(Sym(x), Sym(a * x), Sym(lr))
+
+
+@proof("OPT-04", "z3", "kernel: x' = (1 - lr a) x; k^2 x^2 <= x^2 exactly if -1 <= k <= 1, k = 1 - lr a",
+       code=[ROOM + "sgd_kernel"])
+def _() -> Outcome:
+    k = z3.Real("k")
+    return every([
+        on_every_path([x, a, lr], [a > 0, x != 0], stepped, lambda out: term(out) == (1 - lr * a) * x),
+        forall([x, k], [x != 0], (k * k * x * x <= x * x) == z3.And(k >= -1, k <= 1)),
+        forall([a, lr, k], [k == 1 - lr * a], z3.And(k >= -1, k <= 1) == z3.And(lr * a >= 0, lr * a <= 2)),
+    ])
+
+
+def _never_up(x, a, lr) -> bool:
+    after = plain(optimizers.sgd_kernel)(x, a * x, lr)
+    return a * after * after <= a * x * x
+
+
+@refutation("OPT-04", "z3", "a step down the gradient never goes up, whatever the learning rate", claim=_never_up,
+            kept=lambda x, a, lr: a > 0 and lr >= 0)
+def _() -> Outcome:
+    return on_every_path([x, a, lr], [a > 0, lr >= 0], stepped, lambda out: a * term(out) * term(out) <= a * x * x)

@@ -319,3 +319,52 @@ def _() -> Outcome:
 
     chord = t * square(v) + (1 - t) * square(w)
     return forall([v, w, R, old, eps, t], [*BAND, t >= 0, t <= 1], square(t * v + (1 - t) * w) <= chord)
+
+
+# VAL-06 the clipped error alone, and the clamped error
+
+ONLY = "ppocore.value_losses:clipped_only_kernel"
+CLAMP = "ppocore.value_losses:error_clamp_kernel"
+c = z3.Real("c")
+
+
+def clipped_only():
+    """The kernel of the clipped error alone on symbols: value, slope."""
+    return plain(value_losses.clipped_only_kernel)(Sym(v), Sym(R), Sym(old), Sym(eps))
+
+
+def clamped():
+    """The kernel of the clamped error on symbols: value, slope."""
+    return plain(value_losses.error_clamp_kernel)(Sym(v), Sym(R), Sym(c))
+
+
+@proof("VAL-06", "z3", "clipped_only_kernel = (clip(v) - R)^2, slope 0 beyond the band, else 2 (v - R)", code=[ONLY])
+def _() -> Outcome:
+    inside = z3.And(v >= LOWER, v <= UPPER)
+    return on_every_path(VARIABLES, BAND, clipped_only, lambda out: z3.And(
+        term(out[0]) == (held() - R) * (held() - R), term(out[1]) == z3.If(inside, 2 * (v - R), 0)))
+
+
+@proof("VAL-06", "z3", "the larger of clipped_only_kernel and squared_error_kernel is clipped_value_kernel",
+       code=[ONLY])
+def _() -> Outcome:
+    return on_every_path(VARIABLES, BAND, lambda: (clipped_only()[0], squared()[0], clipped()[0]),
+                         lambda out: larger(term(out[0]), term(out[1])) == term(out[2]))
+
+
+@proof("VAL-06", "z3", "error_clamp_kernel = min((v - R)^2, c), slope 0 where the square exceeds c, else 2 (v - R)",
+       code=[CLAMP])
+def _() -> Outcome:
+    square = (v - R) * (v - R)
+    return on_every_path([v, R, c], [c >= 0], clamped, lambda out: z3.And(
+        term(out[0]) == z3.If(square <= c, square, c), term(out[1]) == z3.If(square > c, 0, 2 * (v - R))))
+
+
+def _never_below(v, R, old, eps):
+    return plain(value_losses.clipped_only_kernel)(v, R, old, eps)[0] >= (v - R) * (v - R)
+
+
+@refutation("VAL-06", "z3", "the clipped error alone is never below the squared error", claim=_never_below,
+            kept=is_band)
+def _() -> Outcome:
+    return on_every_path(VARIABLES, BAND, clipped_only, lambda out: term(out[0]) >= (v - R) * (v - R))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppocore import adam_step, clip_grad_norm, running_moments, update_moments
-from ppocore.optimizers import adam_kernel
+from ppocore.optimizers import adam_kernel, sgd_kernel
 
 
 @pytest.mark.theorem("OPT-01")
@@ -82,3 +82,12 @@ def test_a_chain_of_unequal_batches_ends_at_the_moments_of_all_rows() -> None:
     merged = update_moments(running_moments([[[1.0], [4.0], [7.0]]]), [[12.0]])
 
     assert (merged.mean[0], merged.var[0], merged.num_rows) == (6.0, 16.5, 4)
+
+
+@pytest.mark.theorem("OPT-04")
+def test_a_plain_step_goes_up_a_parabola_only_beyond_twice_its_inverse_curvature() -> None:
+    """a = 4: the gradient at 3 is 12, and the step from 3 ends at 3 (1 - 4 rate)."""
+    ends = {rate: sgd_kernel(3.0, 12.0, rate) for rate in (-0.25, 0.0, 0.25, 0.5, 0.75)}
+
+    assert ends == {-0.25: 6.0, 0.0: 3.0, 0.25: 0.0, 0.5: -3.0, 0.75: -6.0}
+    assert [rate for rate, end in ends.items() if abs(end) <= 3] == [0.0, 0.25, 0.5]

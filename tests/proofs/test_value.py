@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from ppocore import clipped_value_loss, value_loss
-from ppocore.value_losses import clipped_value_kernel, squared_error_kernel
+from ppocore.value_losses import clipped_only_kernel, clipped_value_kernel, error_clamp_kernel, squared_error_kernel
 
 
 def grid() -> Iterator[tuple[float, float, float, float]]:
@@ -85,3 +85,21 @@ def test_kernels_slope_at_a_tie_is_a_subgradient(tie: float, slope: float) -> No
     assert clipped_value_kernel(tie, 3.0, 0.0, 1.0) == (4.0, slope)
     for k in range(-16, 33):
         assert clipped_value_kernel(k / 4, 3.0, 0.0, 1.0)[0] >= 4 + slope * (k / 4 - tie)
+
+
+@pytest.mark.theorem("VAL-06")
+def test_clipped_error_alone_is_flat_beyond_the_band_and_the_max_of_it_is_the_clipped_error() -> None:
+    for v, r, old, eps in grid():
+        value, slope = clipped_only_kernel(v, r, old, eps)
+
+        assert value == both(v, r, old, eps)[1]
+        assert slope == (2 * (v - r) if abs(v - old) <= eps else 0)
+        assert max(value, squared_error_kernel(v, r)[0]) == clipped_value_kernel(v, r, old, eps)[0]
+
+
+@pytest.mark.theorem("VAL-06")
+def test_clamped_error_is_the_smaller_of_the_square_and_its_limit() -> None:
+    for v, r in product((-2.5, 0.0, 1.0, 1.5), (-1.0, 0.5)):
+        square = Fraction(v - r) ** 2
+        for largest in (0.0, 0.25, 4.0):
+            assert error_clamp_kernel(v, r, largest) == (min(square, largest), 2 * (v - r) if square <= largest else 0)
