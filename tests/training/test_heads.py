@@ -266,10 +266,9 @@ def test_a_head_that_does_not_fit_is_refused(settings: dict, says: str) -> None:
         Config(**settings)
 
 
-def test_squashing_needs_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_squashing_needs_bounds() -> None:
     unbounded = Spec("endless", 0, 4, 0, 0, ((-np.inf, -1.0), (np.inf, 1.0)), action_dimensions=2)
-    monkeypatch.setattr("ppocore.training.config.spec_of", lambda name: unbounded)
 
-    assert Config("endless", head="gaussian").head == "gaussian"
+    Config("endless", head="gaussian").require_fitting_head(unbounded)
     with pytest.raises(ValueError, match="actions of endless have no bounds"):
-        Config("endless", head="tanh_gaussian")
+        Config("endless", head="tanh_gaussian").require_fitting_head(unbounded)
