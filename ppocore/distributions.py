@@ -7,13 +7,14 @@ tanh-Gaussian lives in `ppocore.squashed`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppocore._arrays import Array, Bools, Doorman, Floats, Ints
+from ppocore._arrays import Array, Bools, Doorman, Floats, Ints, ready
 from ppocore._kernels import kernel
+from ppocore.softmax_rows import chosen_rows, entropy_rows
 
 HALF_LOG_TWO_PI = 0.9189385332046728
 LOG_STD_INTERVAL = "[-300, 300]"
@@ -105,11 +106,15 @@ def categorical_log_prob(
     (array([0.2]), array([[ 0.8, -0.8]]))
     """
     door = Doorman("categorical_log_prob")
+    if _plain_rows(logits, action_mask) and _plain_actions(actions, logits, action_mask):
+        quick = CategoricalLogProb(np.empty(len(actions), logits.dtype), np.empty_like(logits))
+        if chosen_rows(logits, action_mask, actions, *quick):
+            return quick
     z, legal = _rows(door, logits, action_mask)
     chosen = door.actions("actions", actions, "B", legal)
-    log_probs = log_softmax(z, legal)
-    log_prob, grad_logits = chosen_log_prob(log_probs, chosen)
-    return CategoricalLogProb(door.out(log_prob), door.out(grad_logits))
+    exact = CategoricalLogProb(np.empty(len(z)), np.empty_like(z))
+    chosen_rows(z, legal, chosen, *exact)
+    return CategoricalLogProb(door.out(exact.log_prob), door.out(exact.grad_logits))
 
 
 def categorical_entropy(logits: ArrayLike, *, action_mask: ArrayLike | None = None) -> CategoricalEntropy:
@@ -157,12 +162,14 @@ def categorical_entropy(logits: ArrayLike, *, action_mask: ArrayLike | None = No
     array([0.69314718])
     """
     door = Doorman("categorical_entropy")
+    if _plain_rows(logits, action_mask):
+        quick = CategoricalEntropy(np.empty(len(logits), logits.dtype), np.empty_like(logits))
+        if entropy_rows(logits, action_mask, *quick):
+            return quick
     z, legal = _rows(door, logits, action_mask)
-    log_probs = log_softmax(z, legal)
-    probs = np.exp(log_probs)
-    surprise = np.where(legal, -log_probs, 0.0)
-    entropy = (probs * surprise).sum(axis=1)
-    return CategoricalEntropy(door.out(entropy), door.out(probs * (surprise - entropy[:, None])))
+    exact = CategoricalEntropy(np.empty(len(z)), np.empty_like(z))
+    entropy_rows(z, legal, *exact)
+    return CategoricalEntropy(door.out(exact.entropy), door.out(exact.grad_logits))
 
 
 def gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: ArrayLike) -> GaussianLogProb:
@@ -338,6 +345,20 @@ def _gaussian_log_prob_rows(
             grad_mean[b, d] = by_mean
             grad_log_std[b, d] = by_log_std
         log_prob[b] = total
+
+
+def _plain_rows(logits: Any, action_mask: Any) -> TypeGuard[Array]:
+    """Whether kernels may read logits (B, A) and their mask as they are."""
+    return ready((logits,), () if action_mask is None else (action_mask,)) and logits.ndim == 2
+
+
+def _plain_actions(actions: Any, logits: Array, action_mask: Any) -> TypeGuard[Ints]:
+    """Whether kernels may read the actions as they are, each of them an action that there is and that is legal."""
+    if type(actions) is not np.ndarray or actions.dtype != np.int64 or actions.shape != logits.shape[:1]:
+        return False
+    if not actions.flags.carray or actions.min() < 0 or actions.max() >= logits.shape[1]:
+        return False
+    return action_mask is None or bool(np.take_along_axis(action_mask, actions[:, None], axis=1).all())
 
 
 def _rows(door: Doorman, logits: ArrayLike, action_mask: ArrayLike | None) -> tuple[Floats, Bools]:
