@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Doorman, Floats
 from ppocore._kernels import kernel
-from ppocore.beta_function import digamma_gap_kernel, log_beta_kernel
+from ppocore.beta_function import digamma_gap_kernel, log_beta_kernel, trigamma_kernel
 
 CONCENTRATIONS = "[0.001, 1000000]"
 """Where log B is right to its bound: nothing overflows."""
@@ -22,6 +22,14 @@ class BetaLogProb(NamedTuple):
     grad_alpha: Array
     grad_beta: Array
     grad_actions: Array
+
+
+class BetaEntropy(NamedTuple):
+    """Differential entropy in nats summed over D, shape (B,), and its derivatives, shape (B, D)."""
+
+    entropy: Array
+    grad_alpha: Array
+    grad_beta: Array
 
 
 def beta_log_prob(alpha: ArrayLike, beta: ArrayLike, actions: ArrayLike) -> BetaLogProb:
@@ -88,6 +96,66 @@ def beta_log_prob(alpha: ArrayLike, beta: ArrayLike, actions: ArrayLike) -> Beta
     return BetaLogProb(door.out(log_prob), door.out(grad_alpha), door.out(grad_beta), door.out(grad_actions))
 
 
+def beta_entropy(alpha: ArrayLike, beta: ArrayLike) -> BetaEntropy:
+    r"""Differential entropy of independent Beta distributions, summed over their dimensions, in nats.
+
+    .. math::
+
+        H = \sum_d \log B(\alpha_d, \beta_d) + (\alpha_d - 1) (\psi(\alpha_d + \beta_d) - \psi(\alpha_d))
+            + (\beta_d - 1) (\psi(\alpha_d + \beta_d) - \psi(\beta_d))
+
+    .. math::
+
+        \frac{\partial H}{\partial \alpha} = (\alpha + \beta - 2)\, \psi'(\alpha + \beta)
+            - (\alpha - 1)\, \psi'(\alpha), \qquad
+        \frac{\partial H}{\partial \beta} = (\alpha + \beta - 2)\, \psi'(\alpha + \beta) - (\beta - 1)\, \psi'(\beta)
+
+    Parameters
+    ----------
+    alpha, beta : array of float, shape (B, D)
+        Concentrations within [0.001, 1000000].
+
+    Returns
+    -------
+    BetaEntropy
+        Named tuple ``(entropy, grad_alpha, grad_beta)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, or a concentration is outside its range.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Of actions inside (0, 1): for actions scaled to an interval of width w add log w per dimension.
+    Never above 0, which is the entropy of the uniform distribution, alpha = beta = 1.
+
+    *Accuracy.* The three terms have different signs: the error is one of their sizes, which are near alpha + beta
+    where both are large.  The bounds are in ``docs/accuracy.md``.
+
+    *Theorems.* ACC-33, BET-02.
+
+    References
+    ----------
+    Mission row S12; Chou, Maturana and Scherer, Improving Stochastic Policy Gradients with the Beta Distribution,
+    ICML 2017, section 4.
+
+    Examples
+    --------
+    >>> out = beta_entropy([[1.0]], [[2.0]])  # the density is 2 (1 - a): 1/2 - log 2
+    >>> out.entropy.round(8), out.grad_alpha.round(8)
+    (array([-0.19314718]), array([[0.39493407]]))
+    """
+    door = Doorman("beta_entropy")
+    a = door.floats("alpha", alpha, "B D", interval=CONCENTRATIONS)
+    b = door.floats("beta", beta, "B D", interval=CONCENTRATIONS)
+    entropy, grad_alpha, grad_beta = np.empty(len(a)), np.empty_like(a), np.empty_like(a)
+    _entropy_rows(a, b, entropy, grad_alpha, grad_beta)
+    return BetaEntropy(door.out(entropy), door.out(grad_alpha), door.out(grad_beta))
+
+
 @kernel
 def beta_log_prob_kernel(alpha: float, beta: float, action: float) -> tuple[float, float, float, float]:
     """One dimension: log-density, and its derivatives in alpha, beta and the action.
@@ -98,6 +166,16 @@ def beta_log_prob_kernel(alpha: float, beta: float, action: float) -> tuple[floa
     log_prob = (alpha - 1) * on + (beta - 1) * off - log_beta_kernel(alpha, beta)
     by_alpha, by_beta = on + digamma_gap_kernel(alpha, beta), off + digamma_gap_kernel(beta, alpha)
     return log_prob, by_alpha, by_beta, (alpha - 1) / action - (beta - 1) / (1 - action)
+
+
+@kernel
+def beta_entropy_kernel(alpha: float, beta: float) -> tuple[float, float, float]:
+    """One dimension: entropy, and its derivatives in alpha and beta.  Theorems: ACC-33, BET-02, FLT-02."""
+    above, over = alpha - 1, beta - 1
+    entropy = log_beta_kernel(alpha, beta) + above * digamma_gap_kernel(alpha, beta)
+    entropy = entropy + over * digamma_gap_kernel(beta, alpha)
+    both = (above + over) * trigamma_kernel(alpha + beta)
+    return entropy, both - above * trigamma_kernel(alpha), both - over * trigamma_kernel(beta)
 
 
 @kernel
@@ -118,3 +196,13 @@ def _log_prob_rows(
             )
             total = total + part
         log_prob[i] = total
+
+
+@kernel
+def _entropy_rows(alpha: Floats, beta: Floats, entropy: Floats, grad_alpha: Floats, grad_beta: Floats) -> None:
+    for i in range(alpha.shape[0]):
+        total = alpha[i, 0] * 0
+        for d in range(alpha.shape[1]):
+            part, grad_alpha[i, d], grad_beta[i, d] = beta_entropy_kernel(alpha[i, d], beta[i, d])
+            total = total + part
+        entropy[i] = total

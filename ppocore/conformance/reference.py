@@ -166,6 +166,10 @@ def beta_log_prob(alpha: Array, beta: Array, actions: Array) -> Any:
     return ppocore.beta_log_prob(alpha, beta, actions).log_prob
 
 
+def beta_entropy(alpha: Array, beta: Array) -> Any:
+    return ppocore.beta_entropy(alpha, beta).entropy
+
+
 def multidiscrete_log_prob(
     logits: Array, actions: Array, nvec: list[int], action_mask: Array | None = None
 ) -> Any:

@@ -13,11 +13,23 @@ LARGE = 12
 """Up to here arguments are moved."""
 GAP = 54
 """psi(a + b) - psi(a), relatively (ACC-33)."""
+TRIGAMMA = 44
+"""psi', relatively (ACC-33)."""
 
 
 def gap(a: arb, b: arb) -> arb:
     """psi(a + b) - psi(a)."""
     return (a + b).digamma() - a.digamma()
+
+
+def log_beta(a: arb, b: arb) -> arb:
+    """log B(a, b)."""
+    return a.lgamma() + b.lgamma() - (a + b).lgamma()
+
+
+def trigamma(x: arb) -> arb:
+    """psi'(x)."""
+    return arb(2).zeta(x)
 
 
 def log_beta_error(a: arb, b: arb) -> arb:
@@ -48,15 +60,36 @@ def log_beta_error(a: arb, b: arb) -> arb:
 def beta_log_prob(true: Any, alpha: Balls, beta: Balls, actions: Balls) -> dict[str, Balls]:
     each = np.frompyfunc
     on, off = np.log(actions), np.log1p(-actions)
-    log_beta = each(lambda a, b: a.lgamma() + b.lgamma() - (a + b).lgamma(), 2, 1)(alpha, beta)
     first, second = (alpha - 1) * on, (beta - 1) * off
     dims = alpha.shape[1]
     parts = (each(log_beta_error, 2, 1)(alpha, beta) + 5 * (abs(first) + abs(second))
-             + dims * abs(first + second - log_beta))
+             + dims * abs(first + second - each(log_beta, 2, 1)(alpha, beta)))
     by_alpha, by_beta = each(gap, 2, 1)(alpha, beta), each(gap, 2, 1)(beta, alpha)
     return {
         "log_prob": parts.sum(axis=1),
         "grad_alpha": 2 * abs(on) + GAP * by_alpha + abs(true["grad_alpha"]),
         "grad_beta": 2 * abs(off) + GAP * by_beta + abs(true["grad_beta"]),
         "grad_actions": 2 * abs(alpha - 1) / actions + 3 * abs(beta - 1) / (1 - actions) + abs(true["grad_actions"]),
+    }
+
+
+@bound(
+    "beta_entropy", "ACC-33",
+    entropy="Σ_d E_B + |log B| + 57(|f| + |g|) + D|H_d|, f = (α - 1)(ψ(α + β) - ψ(α)), g alike in β",
+    grad_alpha="50(|α - 1| + |β - 1|) ψ'(α + β) + 46|α - 1| ψ'(α) + |exact|",
+    grad_beta="50(|α - 1| + |β - 1|) ψ'(α + β) + 46|β - 1| ψ'(β) + |exact|",
+)
+def beta_entropy(true: Any, alpha: Balls, beta: Balls) -> dict[str, Balls]:
+    each = np.frompyfunc
+    above, over = alpha - 1, beta - 1
+    first, second = above * each(gap, 2, 1)(alpha, beta), over * each(gap, 2, 1)(beta, alpha)
+    whole = each(log_beta, 2, 1)(alpha, beta)
+    parts = (each(log_beta_error, 2, 1)(alpha, beta) + abs(whole) + 57 * (abs(first) + abs(second))
+             + alpha.shape[1] * abs(whole + first + second))
+    slope = each(trigamma, 1, 1)
+    both = 50 * (abs(above) + abs(over)) * slope(alpha + beta)
+    return {
+        "entropy": parts.sum(axis=1),
+        "grad_alpha": both + 46 * abs(above) * slope(alpha) + abs(true["grad_alpha"]),
+        "grad_beta": both + 46 * abs(over) * slope(beta) + abs(true["grad_beta"]),
     }

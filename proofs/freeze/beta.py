@@ -29,4 +29,7 @@ def rows(*names: str) -> tuple[Design, ...]:
     return tuple(Design(name, says, {n: inputs[n] for n in names}) for name, says, inputs in ROWS)
 
 
-DESIGNS = {"beta_log_prob": rows("alpha", "beta", "actions")}
+DESIGNS = {
+    "beta_log_prob": rows("alpha", "beta", "actions"),
+    "beta_entropy": rows("alpha", "beta"),
+}

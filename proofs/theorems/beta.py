@@ -12,7 +12,7 @@ from flint import arb
 
 from ppocore import beta, beta_function
 from ppocore._kernels import plain
-from proofs.bounds.beta import GAP, gap, log_beta_error
+from proofs.bounds.beta import GAP, TRIGAMMA, gap, log_beta, log_beta_error, trigamma
 from proofs.bounds.book import at_precision
 from proofs.bounds.inputs import made
 from proofs.bounds.measure import Target, held
@@ -24,8 +24,10 @@ from proofs.methods.solver import on_every_path
 from proofs.methods.symbolic import Sym, reals, term
 
 KERNEL, LOG_PROB = "ppocore.beta:beta_log_prob_kernel", "ppocore.beta:beta_log_prob"
+ENTROPY_KERNEL, ENTROPY = "ppocore.beta:beta_entropy_kernel", "ppocore.beta:beta_entropy"
 FUNCTION = "ppocore.beta_function:"
 LOG_BETA, DIGAMMA_GAP = FUNCTION + "log_beta_kernel", FUNCTION + "digamma_gap_kernel"
+TRIGAMMA_KERNEL = FUNCTION + "trigamma_kernel"
 POINTS = (0.001, 0.05, 0.25, 1.0, 1.5, 3.7, 11.5, 12.0, 30.0, 100.0, 1e6)
 U = 2.0**-53
 
@@ -69,9 +71,9 @@ def _series_within(a, b):
     x, y, large = arb(a), arb(b), beta_function.LARGE
     got = plain(beta_function.log_beta_kernel)(Ball(a), Ball(b)).ball
     slope = plain(beta_function.digamma_gap_kernel)(Ball(a), Ball(b)).ball
-    log_beta = 3 * 3617 / 122400 / large**15 + U / 2 + 3 * U / 12 / large
+    off = 3 * 3617 / 122400 / large**15 + U / 2 + 3 * U / 12 / large
     dropped = 16 * 3617 / 8160 * b / large**17 + 2 * b * U / 12 / large**3
-    return bool(abs(got - (x.lgamma() + y.lgamma() - (x + y).lgamma())) <= log_beta
+    return bool(abs(got - log_beta(x, y)) <= off
                 and abs(slope - gap(x, y)) <= dropped)
 
 
@@ -86,22 +88,97 @@ def _() -> Outcome:
     return examined(_mirrored, a=2.0, b=3.0, x=0.25)
 
 
-@proof("ACC-33", "float64", "compiled log B and gap at pairs of 11 numbers, beta_log_prob on 12 kinds of draws",
-       code=[LOG_BETA, DIGAMMA_GAP, KERNEL, LOG_PROB])
+def with_any_entropy_terms(alpha, other, log_beta, gaps, slopes):
+    """The shipped body with any log B, any psi(a + b) - psi(a) and psi(a + b) - psi(b), and any psi'(a + b) ..."""
+    body = beta.beta_entropy_kernel.py_func
+    gaps, slopes = iter(gaps), iter(slopes)
+    named = {"log_beta_kernel": lambda a, b: log_beta, "digamma_gap_kernel": lambda a, b: next(gaps),
+             "trigamma_kernel": lambda x: next(slopes)}
+    return FunctionType(body.__code__, {**body.__globals__, **named})(alpha, other)
+
+
+@proof("BET-02", "z3", "whatever log B, psi and its slope are: the derivatives of the body are the slopes returned",
+       code=[ENTROPY_KERNEL, ENTROPY])
+def _() -> Outcome:
+    a, b, log_beta, by_a, by_b, at_a, at_b, at_sum = reals("a b log_beta by_a by_b at_a at_b at_sum")
+
+    def run():
+        x, y = ("x", 0), ("x", 1)
+        function = Dual(Sym(log_beta), {x: Sym(-by_a), y: Sym(-by_b)})
+        gaps = [Dual(Sym(by_a), {x: Sym(at_sum - at_a), y: Sym(at_sum)}),
+                Dual(Sym(by_b), {x: Sym(at_sum), y: Sym(at_sum - at_b)})]
+        bends = map(Sym, (at_sum, at_a, at_b))
+        value, *slopes = with_any_entropy_terms(*seeded([Sym(a), Sym(b)]), function, gaps, bends)
+        return [(value.partial(name), slope.value) for name, slope in zip((x, y), slopes, strict=True)]
+
+    return on_every_path([a, b, log_beta, by_a, by_b, at_a, at_b, at_sum], [a > 0, b > 0], run,
+                         lambda out: z3.And([term(left) == term(right) for left, right in out]))
+
+
+@proof("BET-02", "flint", "psi', value and slopes: bodies in balls, against flint, at pairs of 11 numbers",
+       code=[TRIGAMMA_KERNEL, ENTROPY_KERNEL, ENTROPY])
+def _() -> Outcome:
+    def claims():
+        for a, b in product(POINTS, repeat=2):
+            yield at_precision(lambda a=a, b=b: _entropy_within(a, b)), {"a": a, "b": b}
+
+    return everywhere("pairs", claims())
+
+
+def _trigamma_off(x):
+    """What the series leaves out; 1/6 is rounded to half an ulp of 1/8, the other constants add less."""
+    beyond = max(x, beta_function.LARGE)
+    return 3617 / 510 / beyond**17 + U / 6 / beyond**3
+
+
+def _entropy_within(a, b):
+    """What the parts leave out, times their factors."""
+    x, y, large = arb(a), arb(b), beta_function.LARGE
+    got, by_a, by_b = (part.ball for part in plain(beta.beta_entropy_kernel)(Ball(a), Ball(b)))
+    first, second = (x - 1) * gap(x, y), (y - 1) * gap(y, x)
+    series = 3 * 3617 / 122400 / large**15 + U / 2 + 3 * U / 12 / large
+    gaps = 16 * 3617 / 8160 / large**17 + 2 * U / 12 / large**3
+    off = series + gaps * (abs(a - 1) * b + abs(b - 1) * a)
+    both, off_both = (x + y - 2) * trigamma(x + y), abs(a + b - 2) * _trigamma_off(a + b)
+    return bool(abs(got - (log_beta(x, y) + first + second)) <= off
+                and abs(plain(beta_function.trigamma_kernel)(Ball(a)).ball - trigamma(x)) <= _trigamma_off(a)
+                and abs(by_a - (both - (x - 1) * trigamma(x))) <= off_both + abs(a - 1) * _trigamma_off(a)
+                and abs(by_b - (both - (y - 1) * trigamma(y))) <= off_both + abs(b - 1) * _trigamma_off(b))
+
+
+def _wider_is_more(a, b):
+    """The entropy falls where alpha grows, as the variance does here."""
+    kernel = plain(beta.beta_entropy_kernel)
+    return bool(kernel(Ball(a), Ball(b))[1] < 0)
+
+
+@refutation("BET-02", "flint", "more concentration, less entropy", claim=_wider_is_more)
+def _() -> Outcome:
+    return examined(_wider_is_more, a=0.5, b=0.5)
+
+
+@proof("ACC-33", "float64", "compiled log B, gap and psi' at pairs of 11 numbers; both functions on 12 kinds of draws",
+       code=[LOG_BETA, DIGAMMA_GAP, TRIGAMMA_KERNEL, KERNEL, LOG_PROB, ENTROPY_KERNEL, ENTROPY])
 def _() -> Outcome:
     def claims():
         for a, b in product(POINTS, repeat=2):
             yield at_precision(lambda a=a, b=b: _rounded_within(a, b)), {"a": a, "b": b}
-        for kind in range(12):
-            yield held("beta_log_prob", made("beta_log_prob", kind)), {"kind": kind}
+        for x in POINTS:
+            yield at_precision(lambda x=x: _trigamma_rounded_within(x)), {"x": x}
+        for name, kind in product(("beta_log_prob", "beta_entropy"), range(12)):
+            yield held(name, made(name, kind)), {"function": name, "kind": kind}
 
     return everywhere("pairs and draws", claims())
 
 
+def _trigamma_rounded_within(x):
+    true = trigamma(arb(x))
+    return bool(abs(beta_function.trigamma_kernel(x) - true) <= U * TRIGAMMA * true)
+
+
 def _rounded_within(a, b):
     x, y = arb(a), arb(b)
-    true = x.lgamma() + y.lgamma() - (x + y).lgamma()
-    off = abs(beta_function.log_beta_kernel(a, b) - true)
+    off = abs(beta_function.log_beta_kernel(a, b) - log_beta(x, y))
     slope = abs(beta_function.digamma_gap_kernel(a, b) - gap(x, y))
     return bool(off <= U * log_beta_error(x, y) and slope <= U * GAP * gap(x, y))
 

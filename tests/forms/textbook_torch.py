@@ -340,3 +340,10 @@ def multidiscrete_kl(logits, other_logits, nvec):
 def beta_log_prob(alpha, beta, actions):
     log_beta = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
     return ((alpha - 1) * torch.log(actions) + (beta - 1) * torch.log1p(-actions) - log_beta).sum(-1)
+
+
+def beta_entropy(alpha, beta):
+    log_beta = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
+    both = torch.digamma(alpha + beta)
+    by_sides = (alpha - 1) * (both - torch.digamma(alpha)) + (beta - 1) * (both - torch.digamma(beta))
+    return (log_beta + by_sides).sum(-1)

@@ -10,3 +10,7 @@ DTYPE = "float64"
 def beta_log_prob(alpha, beta, actions):
     policy = Dirichlet(torch.stack([alpha, beta], dim=-1))
     return policy.log_prob(torch.stack([actions, 1 - actions], dim=-1)).sum(-1)
+
+
+def beta_entropy(alpha, beta):
+    return Dirichlet(torch.stack([alpha, beta], dim=-1)).entropy().sum(-1)

@@ -7,3 +7,7 @@ DTYPE = "float64"
 
 def beta_log_prob(alpha, beta, actions):
     return stats.beta.logpdf(actions, alpha, beta).sum(axis=-1)
+
+
+def beta_entropy(alpha, beta):
+    return stats.beta.entropy(alpha, beta).sum(axis=-1)

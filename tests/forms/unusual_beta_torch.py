@@ -8,3 +8,7 @@ DTYPE = "float64"
 
 def beta_log_prob(alpha, beta, actions):
     return Independent(Beta(alpha, beta), 1).log_prob(actions)
+
+
+def beta_entropy(alpha, beta):
+    return Independent(Beta(alpha, beta), 1).entropy()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from ppocore import beta_log_prob
+from ppocore import beta_entropy, beta_log_prob
 from tests.closeness import assert_within
 
 
@@ -41,3 +41,43 @@ def test_large_concentrations_keep_their_digits() -> None:
     out = beta_log_prob([[1.0]], [[1e6]], [[1e-9]])
 
     assert_within(out.log_prob[0], np.log(1e6) + (1e6 - 1) * np.log1p(-1e-9), units=400)
+
+
+@pytest.mark.theorem("BET-02")
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (2.5, 1.5), (6.0, 40.0), (1.25, 3.0)])
+def test_the_entropy_is_the_mean_of_minus_the_log_density(alpha: float, beta: float) -> None:
+    """quad says how far it is off itself."""
+    def term(x: float) -> float:
+        log_prob = beta_log_prob([[alpha]], [[beta]], [[x]]).log_prob[0]
+        return float(-np.exp(log_prob) * log_prob)
+
+    mean, error = integrate.quad(term, 0, 1)
+
+    assert abs(beta_entropy([[alpha]], [[beta]]).entropy[0] - mean) <= error + 1e-13
+
+
+@pytest.mark.theorem("BET-02", "ACC-33")
+@pytest.mark.parametrize("beta", [0.05, 1.0, 3.7, 100.0])
+@pytest.mark.parametrize("alpha", [0.05, 1.0, 2.25, 100.0])
+def test_entropy_and_its_slopes(alpha: float, beta: float) -> None:
+    out = beta_entropy([[alpha, 2.0]], [[beta, 1.0]])
+    both, bend = special.digamma(alpha + beta), (alpha + beta - 2) * special.polygamma(1, alpha + beta)
+    terms = ((alpha - 1) * (both - special.digamma(alpha)), (beta - 1) * (both - special.digamma(beta)),
+             special.betaln(alpha, beta))
+    bends = (alpha - 1) * special.polygamma(1, alpha), (beta - 1) * special.polygamma(1, beta)
+
+    # Beta(2, 1) has density 2 x.
+    assert_within(out.entropy[0], sum(terms) + 0.5 - np.log(2), units=64, scale=1 + sum(map(abs, terms)))
+    assert_within(out.grad_alpha[0, 0], bend - bends[0], units=64, scale=abs(bend) + abs(bends[0]))
+    assert_within(out.grad_beta[0, 0], bend - bends[1], units=64, scale=abs(bend) + abs(bends[1]))
+
+
+@pytest.mark.theorem("BET-02")
+def test_the_uniform_policy_has_the_largest_entropy() -> None:
+    """E_B of ACC-33 is 393 there."""
+    out = beta_entropy([[1.0]], [[1.0]])
+    beside = beta_entropy(1 + np.array([[0.0], [2.0**-10], [-(2.0**-10)]]), 1 + np.array([[2.0**-10], [0.0], [0.0]]))
+
+    assert_within(out.entropy[0], 0.0, units=393, scale=1)
+    assert out.grad_alpha[0, 0] == out.grad_beta[0, 0] == 0
+    assert np.all(beside.entropy < -(2.0**-23))

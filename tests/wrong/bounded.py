@@ -38,3 +38,35 @@ def _(alpha, beta, actions):
 def _(alpha, beta, actions):
     powers = (alpha - 1) * np.log(actions) + (beta - 1) * np.log(1 - actions) - betaln(alpha, beta)
     return powers.sum(-1) - np.log(2)
+
+
+def entropy(alpha, beta):
+    both = (alpha + beta - 2) * digamma(alpha + beta)
+    return betaln(alpha, beta) - (alpha - 1) * digamma(alpha) - (beta - 1) * digamma(beta) + both
+
+
+@wrong("beta_entropy", "mean over dimensions", expect="known-mistake")
+def _(alpha, beta):
+    return entropy(alpha, beta).mean(-1)
+
+
+@wrong("beta_entropy", "psi(alpha + beta) with alpha + beta", expect="known-mistake")
+def _(alpha, beta):
+    return (entropy(alpha, beta) + 2 * digamma(alpha + beta)).sum(-1)
+
+
+@wrong("beta_entropy", "of the Gaussian that the code had before", expect="known-mistake")
+def _(alpha, beta):
+    return (0.5 * np.log(2 * np.pi * np.e) + np.log(beta)).sum(-1)
+
+
+@wrong("beta_entropy", "alpha - 1 for both sides")
+def _(alpha, beta):
+    both = 2 * (alpha - 1) * digamma(alpha + beta)
+    return (betaln(alpha, beta) - (alpha - 1) * (digamma(alpha) + digamma(beta)) + both).sum(-1)
+
+
+@wrong("beta_entropy", "minus log p of the mode where there is one")
+def _(alpha, beta):
+    mode = np.where((alpha > 1) & (beta > 1), (alpha - 1) / np.maximum(alpha + beta - 2, 1e-3), 0.5)
+    return (betaln(alpha, beta) - (alpha - 1) * np.log(mode) - (beta - 1) * np.log(1 - mode)).sum(-1)
