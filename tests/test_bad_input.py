@@ -98,6 +98,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "beta_log_prob": {"alpha": _grid((1, 2), (3, 0.5)), "beta": _grid((2, 0.25), (1, 4)),
                       "actions": _grid((0.5, 0.25), (0.75, 0.125))},
     "beta_entropy": {"alpha": _grid((1, 2), (3, 0.5)), "beta": _grid((2, 0.25), (1, 4))},
+    "beta_kl": {"alpha": _grid((1, 2), (3, 0.5)), "beta": _grid((2, 0.25), (1, 4)),
+                "other_alpha": _grid((2, 2), (1, 0.5)), "other_beta": _grid((1, 0.5), (2, 3))},
     "gaussian_log_prob": GAUSS | {"actions": _grid((0, 0), (1, 1))},
     "gaussian_entropy": GAUSS,
     "squashed_gaussian_log_prob": GAUSS | {"actions": _grid((0, 0.5), (-0.5, 0.25))},

@@ -91,6 +91,12 @@ def _beta_entropy(xp: Any, a: Any, b: Any) -> Any:
     return (_log_beta(xp, a, b) + by_sides).sum(1)
 
 
+def _beta_kl(xp: Any, a: Any, b: Any, other_a: Any, other_b: Any) -> Any:
+    both = xp.digamma(a + b)
+    by_steps = (a - other_a) * (xp.digamma(a) - both) + (b - other_b) * (xp.digamma(b) - both)
+    return (_log_beta(xp, other_a, other_b) - _log_beta(xp, a, b) + by_steps).sum(1)
+
+
 def _kl_penalty(xp: Any, z: Any, old: Any, one_hot: Any, a: Any) -> Any:
     new, before = _log_softmax(xp, z), _log_softmax(xp, old)
     ratio = xp.exp(((new - before) * one_hot).sum(1))
@@ -250,6 +256,8 @@ CASES = [
     Case("beta-log-prob", _beta, concentrations | {"actions": 1 / (1 + np.exp(x))}, ppocore.beta_log_prob,
          ("alpha", "beta", "actions"), "log_prob"),
     Case("beta-entropy", _beta_entropy, concentrations, ppocore.beta_entropy, ("alpha", "beta"), "entropy"),
+    Case("beta-kl", _beta_kl, concentrations | {"other_alpha": np.exp(s), "other_beta": np.exp(s2)}, ppocore.beta_kl,
+         ("alpha", "beta", "other_alpha", "other_beta"), "kl"),
     Case("gaussian-log-prob", _normal, gauss | {"actions": x}, ppocore.gaussian_log_prob,
          ("mean", "log_std", "actions"), "log_prob"),
     Case("gaussian-entropy", lambda xp, m, s: (0 * m + s + 0.5 * np.log(2 * np.pi * np.e)).sum(1), gauss,

@@ -141,6 +141,11 @@ TABLE = (
               "sum_D log B(alpha, beta) + (alpha - 1) (psi(alpha + beta) - psi(alpha))"
               " + (beta - 1) (psi(alpha + beta) - psi(beta)), psi the digamma function; alpha and beta in [0.05, 6]",
               "(B, D) -> (B,)"),
+    Operation("beta_kl", ("alpha", "beta", "other_alpha", "other_beta"), ("kl",),
+              "sum_D log B(other_alpha, other_beta) - log B(alpha, beta)"
+              " + (alpha - other_alpha) (psi(alpha) - psi(alpha + beta))"
+              " + (beta - other_beta) (psi(beta) - psi(alpha + beta)), psi the digamma function; all in [0.05, 6]",
+              "(B, D) -> (B,)"),
     Operation("policy_gradient_loss", ("log_prob", "advantages"), LOSS, "-mean(log_prob A)", f"{FLAT}, or {TOKENS}",
               options=("mask",)),
     Operation("surrogate_loss", ("log_prob", "old_log_prob", "advantages"), LOSS,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from proofs.bounds.book import Balls, bound
+from proofs.bounds.book import Balls, bound, larger
 
 LARGE = 12
 """Up to here arguments are moved."""
@@ -15,6 +15,8 @@ GAP = 54
 """psi(a + b) - psi(a), relatively (ACC-33)."""
 TRIGAMMA = 44
 """psi', relatively (ACC-33)."""
+ABOVE = 66
+"""log Gamma above its tangents, relatively (ACC-33)."""
 
 
 def gap(a: arb, b: arb) -> arb:
@@ -92,4 +94,35 @@ def beta_entropy(true: Any, alpha: Balls, beta: Balls) -> dict[str, Balls]:
         "entropy": parts.sum(axis=1),
         "grad_alpha": both + 46 * abs(above) * slope(alpha) + abs(true["grad_alpha"]),
         "grad_beta": both + 46 * abs(over) * slope(beta) + abs(true["grad_beta"]),
+    }
+
+
+def log_gamma_above(x: arb, y: arb) -> arb:
+    """A(x, y): log Gamma(y) above the tangent at x."""
+    return y.lgamma() - x.lgamma() - x.digamma() * (y - x)
+
+
+@bound(
+    "beta_kl", "ACC-33",
+    kl="Σ_d 67(A(α) + A(β) + A(α + β)) + h|ψ(α' + β') - ψ(α + β)| + D|KL_d|, h = |α' - α| + |β' - β|",
+    grad_alpha="47|α' - α| ψ'(α) + 50h ψ'(α + β) + |exact|",
+    grad_beta="47|β' - β| ψ'(β) + 50h ψ'(α + β) + |exact|",
+    grad_other_alpha="57(|ψ(α') - ψ(α)| + |ψ(α' + β') - ψ(α + β)|) + 2h ψ'(larger sum) + |exact|",
+    grad_other_beta="57(|ψ(β') - ψ(β)| + |ψ(α' + β') - ψ(α + β)|) + 2h ψ'(larger sum) + |exact|",
+)
+def beta_kl(true: Any, alpha: Balls, beta: Balls, other_alpha: Balls, other_beta: Balls) -> dict[str, Balls]:
+    above, slope = np.frompyfunc(log_gamma_above, 2, 1), np.frompyfunc(trigamma, 1, 1)
+    turned = np.frompyfunc(lambda x, y: abs(y.digamma() - x.digamma()), 2, 1)
+    left, right = abs(other_alpha - alpha), abs(other_beta - beta)
+    whole, other_whole, h = alpha + beta, other_alpha + other_beta, left + right
+    parts = above(alpha, other_alpha) + above(beta, other_beta), above(whole, other_whole)
+    turn, bend = turned(whole, other_whole), 50 * h * slope(whole)
+    scale = 67 * (parts[0] + parts[1]) + h * turn + alpha.shape[1] * abs(parts[0] - parts[1])
+    both = 57 * turn + 2 * h * slope(larger(whole, other_whole))
+    return {
+        "kl": scale.sum(axis=1),
+        "grad_alpha": 47 * left * slope(alpha) + bend + abs(true["grad_alpha"]),
+        "grad_beta": 47 * right * slope(beta) + bend + abs(true["grad_beta"]),
+        "grad_other_alpha": 57 * turned(alpha, other_alpha) + both + abs(true["grad_other_alpha"]),
+        "grad_other_beta": 57 * turned(beta, other_beta) + both + abs(true["grad_other_beta"]),
     }

@@ -217,6 +217,14 @@ def _concentrations(draw: Draw, kind: int) -> Made:
     return {"alpha": alpha, "beta": beta}
 
 
+def _two_betas(draw: Draw, kind: int) -> Made:
+    """The other policy as far off as any, or near, or all but the same."""
+    own = _concentrations(draw, kind)
+    step = (3.0, 0.3, 1e-3, 1e-8)[kind // 4 % 4]
+    others = {f"other_{name}": (x * np.exp(step * draw.normal(size=(B, D)))).clip(1e-3, 1e6) for name, x in own.items()}
+    return {**own, **others}
+
+
 def _beta(draw: Draw, kind: int) -> Made:
     alpha, beta = _concentrations(draw, kind).values()
     actions = draw.uniform(0.01, 0.99, size=(B, D)) if kind % 2 else draw.beta(alpha, beta).clip(1e-9, 1 - 2.0**-24)
@@ -343,6 +351,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "bernoulli_kl": _two_bernoullis,
     "bernoulli_log_prob": _bernoulli_log_prob,
     "beta_entropy": _concentrations,
+    "beta_kl": _two_betas,
     "beta_log_prob": _beta,
     "categorical_entropy": _categorical,
     "categorical_kl": _categorical_kl,

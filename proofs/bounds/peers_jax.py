@@ -372,3 +372,10 @@ def beta_entropy(alpha, beta):
     log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
     own = (alpha - 1) * digamma(alpha) + (beta - 1) * digamma(beta)
     return {"entropy": (log_beta - own + (alpha + beta - 2) * digamma(alpha + beta)).sum(-1)}
+
+
+def beta_kl(alpha, beta, other_alpha, other_beta):
+    log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
+    log_other = gammaln(other_alpha) + gammaln(other_beta) - gammaln(other_alpha + other_beta)
+    on, off = digamma(alpha) - digamma(alpha + beta), digamma(beta) - digamma(alpha + beta)
+    return {"kl": (log_other - log_beta + (alpha - other_alpha) * on + (beta - other_beta) * off).sum(-1)}

@@ -355,3 +355,7 @@ def beta_log_prob(alpha, beta, actions):
 
 def beta_entropy(alpha, beta):
     return {"entropy": Beta(alpha, beta).entropy().sum(-1)}
+
+
+def beta_kl(alpha, beta, other_alpha, other_beta):
+    return {"kl": kl_divergence(Beta(alpha, beta), Beta(other_alpha, other_beta)).sum(-1)}

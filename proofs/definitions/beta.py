@@ -1,4 +1,4 @@
-"""Policies of independent Beta distributions: log-densities and entropies, in nats."""
+"""Policies of independent Beta distributions: log-densities, entropies and KL, in nats."""
 
 from __future__ import annotations
 
@@ -83,3 +83,33 @@ def _entropy(term: Callable[..., Number], alpha: Nested, beta: Nested) -> dict[s
         return [total(row) for row in each(term, alpha, beta)]
 
     return with_gradients("entropy", formula, alpha=ball(alpha), beta=ball(beta))
+
+
+def beta_kl(alpha: Nested, beta: Nested, other_alpha: Nested, other_beta: Nested) -> dict[str, Nested]:
+    r"""sum_d log B' - log B + (alpha - alpha') E log x + (beta - beta') E log(1 - x), of six log-gammas."""
+    def term(a: Number, b: Number, other_a: Number, other_b: Number) -> Number:
+        log_beta = log_gamma(a) + log_gamma(b) - log_gamma(a + b)
+        log_other = log_gamma(other_a) + log_gamma(other_b) - log_gamma(other_a + other_b)
+        both = digamma(a + b)
+        return log_other - log_beta + (a - other_a) * (digamma(a) - both) + (b - other_b) * (digamma(b) - both)
+
+    return _kl(term, alpha, beta, other_alpha, other_beta)
+
+
+def beta_kl_by_shifts(alpha: Nested, beta: Nested, other_alpha: Nested, other_beta: Nested) -> dict[str, Nested]:
+    r"""The same as log Gamma above its tangents: at alpha and beta, less at alpha + beta; everything moved up."""
+    def above(x: Number, y: Number) -> Number:
+        return log_gamma_by_shifts(y) - log_gamma_by_shifts(x) - digamma_by_shifts(x) * (y - x)
+
+    def term(a: Number, b: Number, other_a: Number, other_b: Number) -> Number:
+        return above(a, other_a) + above(b, other_b) - above(a + b, other_a + other_b)
+
+    return _kl(term, alpha, beta, other_alpha, other_beta)
+
+
+def _kl(term: Callable[..., Number], *concentrations: Nested) -> dict[str, Nested]:
+    def formula(alpha: Nested, beta: Nested, other_alpha: Nested, other_beta: Nested) -> Row:
+        return [total(row) for row in each(term, alpha, beta, other_alpha, other_beta)]
+
+    names = ("alpha", "beta", "other_alpha", "other_beta")
+    return with_gradients("kl", formula, **dict(zip(names, map(ball, concentrations), strict=True)))

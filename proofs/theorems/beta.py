@@ -9,10 +9,11 @@ from types import FunctionType
 import numpy as np
 import z3
 from flint import arb
+from scipy import special
 
 from ppocore import beta, beta_function
 from ppocore._kernels import plain
-from proofs.bounds.beta import GAP, TRIGAMMA, gap, log_beta, log_beta_error, trigamma
+from proofs.bounds.beta import ABOVE, GAP, TRIGAMMA, gap, log_beta, log_beta_error, log_gamma_above, trigamma
 from proofs.bounds.book import at_precision
 from proofs.bounds.inputs import made
 from proofs.bounds.measure import Target, held
@@ -28,8 +29,15 @@ ENTROPY_KERNEL, ENTROPY = "ppocore.beta:beta_entropy_kernel", "ppocore.beta:beta
 FUNCTION = "ppocore.beta_function:"
 LOG_BETA, DIGAMMA_GAP = FUNCTION + "log_beta_kernel", FUNCTION + "digamma_gap_kernel"
 TRIGAMMA_KERNEL = FUNCTION + "trigamma_kernel"
+KL_KERNEL, KL = "ppocore.beta:beta_kl_kernel", "ppocore.beta:beta_kl"
+LOG_ABOVE, LOG_GAMMA_ABOVE = FUNCTION + "log_above_kernel", FUNCTION + "log_gamma_above_kernel"
+DIGAMMA_STEP = FUNCTION + "digamma_step_kernel"
 POINTS = (0.001, 0.05, 0.25, 1.0, 1.5, 3.7, 11.5, 12.0, 30.0, 100.0, 1e6)
 U = 2.0**-53
+BLUR = 2.0**-200
+"""More than the radius of balls of this precision, log Gamma of 1e6 among them."""
+GAP_OFF = 16 * 3617 / 8160 / 12**17 + 2 * U / 12 / 12**3
+"""What psi(a + b) - psi(a) leaves out, over b."""
 
 
 def with_any_beta_function(alpha, other, action, log_beta, gaps):
@@ -157,18 +165,102 @@ def _() -> Outcome:
     return examined(_wider_is_more, a=0.5, b=0.5)
 
 
-@proof("ACC-33", "float64", "compiled log B, gap and psi' at pairs of 11 numbers; both functions on 12 kinds of draws",
-       code=[LOG_BETA, DIGAMMA_GAP, TRIGAMMA_KERNEL, KERNEL, LOG_PROB, ENTROPY_KERNEL, ENTROPY])
+def with_any_gamma(points, turns, bends):
+    """The shipped body with any A, which has the slopes psi(y) - psi(x) (`turns`) and -(y - x) psi'(x) (`bends`)."""
+    body = beta.beta_kl_kernel.py_func
+    slopes, steps, sites = iter(bends), iter(turns), iter([1, 2, 0])
+
+    def above(own, other, step):
+        site = next(sites)
+        return other * turns[site] - own * (step.value * bends[site])
+
+    named = {"log_gamma_above_kernel": above, "trigamma_kernel": lambda x: next(slopes),
+             "digamma_step_kernel": lambda own, other, step: next(steps)}
+    return FunctionType(body.__code__, {**body.__globals__, **named})(*points)
+
+
+@proof("BET-03", "z3", "whatever log Gamma is: the derivatives of the body are the slopes returned",
+       code=[KL_KERNEL, KL])
+def _() -> Outcome:
+    points = reals("a b other_a other_b")
+    known = reals("turn turn_a turn_b bend bend_a bend_b")
+
+    def run():
+        # The body asks for those of the sum first, then of alpha and of beta.
+        turns, bends = [Sym(x) for x in known[:3]], [Sym(x) for x in known[3:]]
+        value, *slopes = with_any_gamma(seeded(map(Sym, points)), turns, bends)
+        return [(value.partial(("x", i)), slope.value if isinstance(slope, Dual) else slope)
+                for i, slope in enumerate(slopes)]
+
+    return on_every_path([*points, *known], [x > 0 for x in points], run,
+                         lambda out: z3.And([term(left) == term(right) for left, right in out]))
+
+
+@proof("BET-03", "flint", "A at pairs of 11 numbers, KL and slopes at fours of 5: bodies in balls, against flint",
+       code=[LOG_ABOVE, LOG_GAMMA_ABOVE, DIGAMMA_STEP, KL_KERNEL, KL])
+def _() -> Outcome:
+    def claims():
+        for x, y in product(POINTS, repeat=2):
+            yield at_precision(lambda x=x, y=y: _above_within(x, y)), {"x": x, "y": y}
+        for four in product((0.05, 1.0, 3.7, 13.0, 100.0), repeat=4):
+            yield at_precision(lambda four=four: _kl_within(*four)), {"four": four}
+
+    return everywhere("pairs and fours", claims())
+
+
+def _above_within(x, y):
+    got = plain(beta_function.log_gamma_above_kernel)(Ball(x), Ball(y), Ball(y) - Ball(x)).ball
+    return bool(abs(got - log_gamma_above(arb(x), arb(y))) <= 2 * U * log_gamma_above(arb(x), arb(y)) + BLUR)
+
+
+def _kl_within(a, b, other_a, other_b):
+    """Each part to what its series leaves out; of the slopes that is BET-01 and BET-02."""
+    x, y, other_x, other_y = map(arb, (a, b, other_a, other_b))
+    got = [part.ball for part in plain(beta.beta_kl_kernel)(*map(Ball, (a, b, other_a, other_b)))]
+    left, right, whole, other = other_x - x, other_y - y, x + y, other_x + other_y
+    on, off = x.digamma() - whole.digamma(), y.digamma() - whole.digamma()
+    parts = (log_gamma_above(x, other_x) + log_gamma_above(y, other_y) + log_gamma_above(whole, other))
+    literal = log_beta(other_x, other_y) - log_beta(x, y) - left * on - right * off
+    bend, turn = (left + right) * trigamma(whole), other.digamma() - whole.digamma()
+    true = (literal, bend - left * trigamma(x), bend - right * trigamma(y),
+            other_x.digamma() - x.digamma() - turn, other_y.digamma() - y.digamma() - turn)
+    h = abs(left) + abs(right)
+    room = (2 * U * parts, *[2 * h * _trigamma_off(12)] * 2, *[4 * h * GAP_OFF] * 2)
+    return all(bool(abs(found - exact) <= off + BLUR) for found, exact, off in zip(got, true, room, strict=True))
+
+
+def _symmetric(alpha, other, new_alpha, new_other):
+    """KL(p, q) = KL(q, p)."""
+    kernel = plain(beta.beta_kl_kernel)
+    policies = [[Ball(alpha), Ball(other)], [Ball(new_alpha), Ball(new_other)]]
+    return equal(lambda: kernel(*policies[0], *policies[1])[0], lambda: kernel(*policies[1], *policies[0])[0])
+
+
+@refutation("BET-03", "flint", "KL(p, q) = KL(q, p)", claim=_symmetric)
+def _() -> Outcome:
+    return examined(_symmetric, alpha=1.0, other=1.0, new_alpha=2.0, new_other=1.0)
+
+
+@proof("ACC-33", "float64", "compiled log B, gap, psi' and A at pairs of 11 numbers; functions on 16 kinds of draws",
+       code=[LOG_BETA, DIGAMMA_GAP, TRIGAMMA_KERNEL, LOG_GAMMA_ABOVE, KERNEL, LOG_PROB, ENTROPY_KERNEL, ENTROPY,
+             KL_KERNEL, KL])
 def _() -> Outcome:
     def claims():
         for a, b in product(POINTS, repeat=2):
             yield at_precision(lambda a=a, b=b: _rounded_within(a, b)), {"a": a, "b": b}
+            yield at_precision(lambda a=a, b=b: _above_rounded_within(a, b)), {"own": a, "other": b}
         for x in POINTS:
             yield at_precision(lambda x=x: _trigamma_rounded_within(x)), {"x": x}
-        for name, kind in product(("beta_log_prob", "beta_entropy"), range(12)):
+        for name, kind in product(("beta_log_prob", "beta_entropy", "beta_kl"), range(16)):
             yield held(name, made(name, kind)), {"function": name, "kind": kind}
 
     return everywhere("pairs and draws", claims())
+
+
+def _above_rounded_within(x, y):
+    true = log_gamma_above(arb(x), arb(y))
+    off = abs(beta_function.log_gamma_above_kernel(x, y, y - x) - true)
+    return bool(off <= U * ABOVE * true + BLUR)
 
 
 def _trigamma_rounded_within(x):
@@ -195,3 +287,19 @@ def _three_log_gammas_are_as_good(a, b, x):
 @refutation("ACC-33", "float64", "three log-gammas keep the bound too", claim=_three_log_gammas_are_as_good)
 def _() -> Outcome:
     return examined(_three_log_gammas_are_as_good, a=0.9, b=1e6, x=1e-6)
+
+
+def _a_difference_of_log_betas_is_as_good(a, b, other_a, other_b):
+    """KL as log B' - log B and the two products keeps the bound."""
+    psi, log_beta = special.digamma, special.betaln
+    steps = (a - other_a) * (psi(a) - psi(a + b)) + (b - other_b) * (psi(b) - psi(a + b))
+    usual = log_beta(other_a, other_b) - log_beta(a, b) + steps
+    names = ("alpha", "beta", "other_alpha", "other_beta")
+    target = Target("beta_kl", {name: np.array([[x]]) for name, x in zip(names, (a, b, other_a, other_b), strict=True)})
+    return all(use.fraction <= 1 for use in target.uses({"kl": np.array([usual])}).values())
+
+
+@refutation("ACC-33", "float64", "the usual formula of KL keeps the bound too",
+            claim=_a_difference_of_log_betas_is_as_good)
+def _() -> Outcome:
+    return examined(_a_difference_of_log_betas_is_as_good, a=2.0, b=3.0, other_a=2.0 + 2.0**-20, other_b=3.0)

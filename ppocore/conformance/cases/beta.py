@@ -30,17 +30,22 @@ def concentrations(rng: Rng, shape: tuple[int, ...]) -> Array:
 def _beta(make: Maker) -> Iterator[Case]:
     rng = make.fixed
 
-    def put(name: str, says: str, alpha: Array, beta: Array, actions: Array | None = None, **flags: Any) -> Case:
+    def put(name: str, says: str, alpha: Array, beta: Array, actions: Array | None = None,
+            other: tuple[Array, Array] | None = None, **flags: Any) -> Case:
         inputs = {"alpha": alpha, "beta": beta}
         if make.operation == "beta_log_prob":
             inputs["actions"] = rng.uniform(0.02, 0.98, size=alpha.shape) if actions is None else actions
+        if make.operation == "beta_kl":
+            drawn = concentrations(rng, alpha.shape), concentrations(rng, alpha.shape)
+            inputs["other_alpha"], inputs["other_beta"] = drawn if other is None else other
         return make.case(name, says, inputs, **flags)
 
     one = np.ones((2, 2))
-    yield put("smoke/uniform", "alpha = beta = 1: the density is 1.", one, one, one / 4, level="smoke")
+    yield put("smoke/uniform", "alpha = beta = 1: the density is 1.", one, one, one / 4, (2 * one, one), level="smoke")
     for name, shape in SHAPES.items():
         yield put(name, f"Shape {shape}.", concentrations(rng, shape), concentrations(rng, shape))
-    yield put("one/whole", "The density 12 a^2 (1 - a).", np.array([[3.0]]), np.array([[2.0]]), np.array([[0.25]]))
+    yield put("one/whole", "The density 12 a^2 (1 - a).", np.array([[3.0]]), np.array([[2.0]]), np.array([[0.25]]),
+              (np.array([[1.0]]), np.array([[4.0]])))
     yield put("equal", "alpha = beta: both sides are alike.", np.full((2, 2), 2.5), np.full((2, 2), 2.5))
     yield put("small/concentrations", "Densities with peaks at both ends.", np.array([[0.05, 0.125], [0.0625, 0.5]]),
               np.array([[0.25, 0.0625], [0.05, 0.125]]))
@@ -49,6 +54,14 @@ def _beta(make: Maker) -> Iterator[Case]:
                   np.array([[0.01, 0.99], [0.99, 0.0125]]))
     yield put("peaked", "The largest concentrations that are judged.", np.array([[6.0, 5.75], [6.0, 1.5]]),
               np.array([[6.0, 6.0], [0.5, 5.875]]))
+    if make.operation == "beta_kl":
+        alpha, beta = concentrations(rng, (3, 2)), concentrations(rng, (3, 2))
+        yield put("one/same", "Equal policies: 0.", alpha, beta, other=(alpha.copy(), beta.copy()))
+        yield put("near", "Policies that all but agree.", alpha, beta, other=(alpha * (1 + 2.0**-9), beta - 2.0**-9))
+        yield put("one/side", "Only alpha differs, or only beta.", np.array([[1.5, 4.0]]), np.array([[2.5, 0.75]]),
+                  other=(np.array([[3.5, 4.0]]), np.array([[2.5, 2.0]])))
+        yield put("far/policies", "Peaks at both ends against a peak between them.", np.array([[0.05, 6.0]]),
+                  np.array([[0.0625, 5.5]]), other=(np.array([[6.0, 0.0625]]), np.array([[5.75, 0.05]])))
     for name, random in make.random():
         rng = random
         yield put(name, "Random concentrations.", concentrations(random, (4, 3)), concentrations(random, (4, 3)))
@@ -63,4 +76,4 @@ def _beta(make: Maker) -> Iterator[Case]:
               level="reject")
 
 
-SOURCES = {f"beta_{what}": _beta for what in ("log_prob", "entropy")}
+SOURCES = {f"beta_{what}": _beta for what in ("log_prob", "entropy", "kl")}

@@ -8,7 +8,14 @@ from typing import Any
 
 from ppocore.conformance.mistakes.catalogue import Catalogue
 from ppocore.conformance.mistakes.family import Family, Value
-from ppocore.conformance.oracle.beta import HALF_LOG_TWO_PI, entropies, log_beta, log_density, psi
+from ppocore.conformance.oracle.beta import (
+    HALF_LOG_TWO_PI,
+    divergences,
+    entropies,
+    log_beta,
+    log_density,
+    psi,
+)
 from ppocore.conformance.oracle.inputs import Inputs
 from ppocore.conformance.oracle.probability import rowwise
 from ppocore.conformance.oracle.reals import Array, constant, exp, lift, log, mean, total
@@ -16,12 +23,23 @@ from ppocore.conformance.oracle.reals import Array, constant, exp, lift, log, me
 CATALOGUE = Catalogue()
 LOG_PROB = Family(CATALOGUE, "beta_log_prob")
 ENTROPY = Family(CATALOGUE, "beta_entropy")
-FAMILIES = (LOG_PROB, ENTROPY)
+KL = Family(CATALOGUE, "beta_kl")
+FAMILIES = (LOG_PROB, ENTROPY, KL)
+
+
+def _forwards(x: Inputs) -> Array:
+    return divergences(x.alpha, x.beta, x.other_alpha, x.other_beta)
+
+
+def _backwards(x: Inputs) -> Array:
+    return divergences(x.other_alpha, x.other_beta, x.alpha, x.beta)
 
 
 def _numbers(family: Family, x: Inputs) -> Array:
     """The right number of each dimension, (B, D)."""
-    return log_density(x.alpha, x.beta, x.actions) if family is LOG_PROB else entropies(x.alpha, x.beta)
+    if family is LOG_PROB:
+        return log_density(x.alpha, x.beta, x.actions)
+    return entropies(x.alpha, x.beta) if family is ENTROPY else _forwards(x)
 
 
 def _ends(name: str, says: str, wrong: str, matters: str, *ends: Callable[[Array], Any],
@@ -157,3 +175,91 @@ ENTROPY.add("mean-and-spread", "beta is taken for a standard deviation.", "log(2
 ENTROPY.add("of-scaled-actions", "log 2 is added per dimension, for actions scaled to (-1, 1).", "sum H + log 2",
             "The log-density it is used with is of actions inside (0, 1).",
             _terms(lambda x: entropies(x.alpha, x.beta) + lift(2).log()))
+
+
+def _normalisers(x: Inputs) -> Array:
+    return log_beta(x.other_alpha, x.other_beta) - log_beta(x.alpha, x.beta)
+
+
+def _steps(x: Inputs, on: Array, off: Array) -> Array:
+    """The differences of concentrations, weighted by means of log a and log(1 - a)."""
+    return (x.alpha - x.other_alpha) * on + (x.beta - x.other_beta) * off
+
+
+def _at_mean(x: Inputs) -> Array:
+    """With log E a for E log a."""
+    both = x.alpha + x.beta
+    return _normalisers(x) + _steps(x, log(x.alpha / both), log(x.beta / both))
+
+
+def _cross_entropy(x: Inputs) -> Array:
+    own = (x.other_alpha - 1) * _gap(x, x.alpha) + (x.other_beta - 1) * _gap(x, x.beta)
+    return log_beta(x.other_alpha, x.other_beta) + own
+
+
+def _gaussians(mean: Array, spread: Array, other_mean: Array, other_spread: Array) -> Array:
+    """KL of Gaussians from means and variances."""
+    gap = mean - other_mean
+    return (log(other_spread / spread) + (spread + gap * gap) / other_spread - 1) / 2
+
+
+def _moments(alpha: Array, beta: Array) -> tuple[Array, Array]:
+    both = alpha + beta
+    return alpha / both, alpha * beta / (both * both * (both + 1))
+
+
+def _squares(x: Inputs) -> Array:
+    left, right = x.alpha - x.other_alpha, x.beta - x.other_beta
+    return left * left + right * right
+
+
+KL.add("arguments-swapped", "The other KL: KL(other, policy).", "log B(alpha, beta) - log B(alpha', beta') + ...",
+       "The KL is not symmetric; the penalty acts where the wrong policy has mass.", _terms(_backwards),
+       seen=("vwxyzjn/cleanrl 7dc0baef",))
+KL.add("weighted-by-other", "psi is taken at the other policy's concentrations.", "(alpha - alpha') psi(alpha') + ...",
+       "That is minus the other KL: negative.", _terms(lambda x: -_backwards(x)))
+KL.add("symmetrised", "Both directions are added or averaged.", "(KL(p, q) + KL(q, p)) / 2",
+       "Jeffreys' divergence; the bound of PPO is for one direction.",
+       _terms(lambda x: (_forwards(x) + _backwards(x)) / 2), _terms(lambda x: _forwards(x) + _backwards(x)))
+KL.add("sides-exchanged", "alpha and beta of one of the policies are exchanged.",
+       "KL(Beta(alpha, beta), Beta(beta', alpha'))",
+       "Equal policies do not give 0.",
+       _terms(lambda x: divergences(x.alpha, x.beta, x.other_beta, x.other_alpha)))
+KL.add("normalisers-missing", "The difference of log B is left out.",
+       "(alpha - alpha') (psi(alpha) - psi(s)) + ...",
+       "Negative where the other policy is wider.", _terms(lambda x: _forwards(x) - _normalisers(x)))
+KL.add("normalisers-exchanged", "The difference of log B has the wrong sign.",
+       "log B(alpha, beta) - log B(alpha', beta') + ...",
+       "Negative for half of all pairs.", _terms(lambda x: _forwards(x) - 2 * _normalisers(x)))
+KL.add("steps-negated", "The differences of concentrations have the wrong sign.",
+       "(alpha' - alpha) (psi(alpha) - psi(s)) + ...",
+       "Negative for half of all pairs.", _terms(lambda x: 2 * _normalisers(x) - _forwards(x)))
+KL.add("digamma-of-sum-missing", "psi(alpha + beta) is left out.",
+       "(alpha - alpha') psi(alpha) + (beta - beta') psi(beta)",
+       "E log a is psi(alpha) - psi(alpha + beta).",
+       _terms(lambda x: _normalisers(x) + _steps(x, psi(x.alpha), psi(x.beta))))
+KL.add("second-side-missing", "Only the term of alpha is counted.",
+       "log B' - log B + (alpha - alpha') (psi(alpha) - psi(s))",
+       "beta is moved by the normaliser alone.",
+       _terms(lambda x: _normalisers(x) - (x.alpha - x.other_alpha) * _gap(x, x.alpha)))
+KL.add("log-for-digamma", "log is taken for psi: the ratio of the densities at the mean action.",
+       "log p(m) - log q(m), m = alpha / (alpha + beta)", "E log a is not log E a; it may be negative.",
+       _terms(_at_mean))
+KL.add("cross-entropy", "The entropy of the first policy is not subtracted.", "-E log q",
+       "Equal policies do not give 0.", _terms(_cross_entropy))
+KL.add("difference-of-entropies", "The entropies are subtracted.", "H(q) - H(p)", "0 for policies that are mirrored.",
+       _terms(lambda x: entropies(x.other_alpha, x.other_beta) - entropies(x.alpha, x.beta)),
+       _terms(lambda x: entropies(x.alpha, x.beta) - entropies(x.other_alpha, x.other_beta)))
+KL.add("gaussian-kl", "The KL of the Gaussians with the same means and variances.", "log(s' / s) + ...",
+       "Far off where a density has peaks at the ends.",
+       _terms(lambda x: _gaussians(*_moments(x.alpha, x.beta), *_moments(x.other_alpha, x.other_beta))))
+KL.add("mean-and-spread", "alpha and beta are taken for means and standard deviations.",
+       "KL(N(alpha, beta), N(alpha', beta'))", "Code of a Gaussian policy that was left behind.",
+       _terms(lambda x: _gaussians(x.alpha, x.beta * x.beta, x.other_alpha, x.other_beta * x.other_beta)))
+KL.add("concentrations-shifted", "1 is added to all concentrations, which have their shift already.",
+       "KL(Beta(alpha + 1, beta + 1), Beta(alpha' + 1, beta' + 1))",
+       "Networks give softplus + 1; shifted twice, policies seem nearer than they are.",
+       _terms(lambda x: divergences(x.alpha + 1, x.beta + 1, x.other_alpha + 1, x.other_beta + 1)),
+       seen=("Chou et al., ICML 2017, section 4: alpha, beta >= 1",))
+KL.add("squared-difference", "Squared differences of concentrations.", "(alpha - alpha')^2 + (beta - beta')^2",
+       "A distance, but no KL.", _terms(_squares), _terms(lambda x: _squares(x) / 2))

@@ -1,4 +1,4 @@
-"""Policies of independent Beta distributions: log-density, entropy."""
+"""Policies of independent Beta distributions: log-density, entropy, KL."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from math import comb
 
 from ppocore.conformance.oracle.advantages import Outputs
+from ppocore.conformance.oracle.bernoulli import looser
 from ppocore.conformance.oracle.inputs import Choices, Inputs
 from ppocore.conformance.oracle.probability import rowwise
 from ppocore.conformance.oracle.reals import CONTEXT, Array, Real, each, log
@@ -95,3 +96,17 @@ def entropies(alpha: Array, beta: Array) -> Array:
 
 def beta_entropy(x: Inputs, c: Choices) -> Outputs:
     return {"entropy": rowwise(entropies(x.alpha, x.beta))}
+
+
+def divergences(alpha: Array, beta: Array, other_alpha: Array, other_beta: Array) -> Array:
+    """KL of each dimension: of differences of concentrations, or the cross-entropy less the entropy."""
+    both = psi(alpha + beta)
+    on, off = psi(alpha) - both, psi(beta) - both
+    log_other = log_beta(other_alpha, other_beta)
+    by_steps = log_other - log_beta(alpha, beta) + (alpha - other_alpha) * on + (beta - other_beta) * off
+    cross = log_other - (other_alpha - 1) * on - (other_beta - 1) * off
+    return looser(by_steps, cross - entropies(alpha, beta))
+
+
+def beta_kl(x: Inputs, c: Choices) -> Outputs:
+    return {"kl": rowwise(divergences(x.alpha, x.beta, x.other_alpha, x.other_beta))}
