@@ -100,13 +100,16 @@ def test_kl_and_its_slopes(alpha: float, beta: float, other_alpha: float, other_
     both, turn = alpha + beta, psi(other_alpha + other_beta) - psi(alpha + beta)
     terms = (special.betaln(other_alpha, other_beta), -special.betaln(alpha, beta),
              -left * (psi(alpha) - psi(both)), -right * (psi(beta) - psi(both)))
-    wide = 1 + sum(map(abs, terms))
+    steps = (abs(left) + abs(right)) * bend(both)
+    sizes = sum(abs(psi(x)) for x in (*four, both, other_alpha + other_beta))
 
-    assert_within(out.kl[0], sum(terms), units=64, scale=wide)
-    assert_within(out.grad_alpha[0, 0], h * bend(both) - left * bend(alpha), units=64, scale=400 * wide)
-    assert_within(out.grad_beta[0, 0], h * bend(both) - right * bend(beta), units=64, scale=400 * wide)
-    assert_within(out.grad_other_alpha[0, 0], psi(other_alpha) - psi(alpha) - turn, units=64, scale=30)
-    assert_within(out.grad_other_beta[0, 0], psi(other_beta) - psi(beta) - turn, units=64, scale=30)
+    assert_within(out.kl[0], sum(terms), units=64, scale=1 + sum(map(abs, terms)))
+    assert_within(out.grad_alpha[0, 0], h * bend(both) - left * bend(alpha), units=64,
+                  scale=steps + abs(left) * bend(alpha))
+    assert_within(out.grad_beta[0, 0], h * bend(both) - right * bend(beta), units=64,
+                  scale=steps + abs(right) * bend(beta))
+    assert_within(out.grad_other_alpha[0, 0], psi(other_alpha) - psi(alpha) - turn, units=64, scale=sizes)
+    assert_within(out.grad_other_beta[0, 0], psi(other_beta) - psi(beta) - turn, units=64, scale=sizes)
 
 
 @pytest.mark.theorem("BET-03")
