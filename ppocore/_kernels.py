@@ -25,18 +25,20 @@ def kernel(body: Callable[P, R]) -> Callable[P, R]:
 
 
 def inner(body: Callable[P, R]) -> Callable[P, R]:
-    """A kernel for other kernels alone: compiled, and kept on disk, as a part of each kernel that leads to it.
+    """Compile `body` as `kernel` does, but for other kernels alone: it has no door from Python.
 
-    What makes a kernel callable from Python takes a quarter of the time of compiling it; this one is not, only its
-    ``py_func`` and the kernels around it.  `kernel` is for what Python calls and for scalar bodies that are proved.
+    That door takes a quarter of the time of compiling; only its ``py_func`` and the kernels around it can be called.
+    `kernel` is for what Python calls and for the scalar bodies that are proved.
     """
-    made: Any = numba.njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(body)
+    made: Any = numba.njit(
+        cache=True, error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(body)
     made.__class__ = _Inner
     return cast("Callable[P, R]", made)
 
 
 class _Inner(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
-    """To call what has no wrapper would end the interpreter."""
+    """A call of what has no door would end the interpreter."""
 
     def __call__(self, *_: Any) -> Any:
         raise TypeError(f"{self.__name__}: is called from Python; only kernels call it.")
