@@ -26,7 +26,7 @@ _ROOMS = {
         "bernoulli_kl",
         "bernoulli_log_prob",
     ),
-    "beta": ("BetaLogProb", "beta_log_prob"),
+    "beta": ("BetaEntropy", "BetaKL", "BetaLogProb", "beta_entropy", "beta_kl", "beta_log_prob"),
     "conformance": ("check",),
     "diagnostics": ("BatchHealth", "batch_health", "clip_fraction", "explained_variance", "pareto_k_hat"),
     "distributions": (
@@ -148,7 +148,11 @@ if TYPE_CHECKING:
     from ppocore.bernoulli import bernoulli_entropy as bernoulli_entropy
     from ppocore.bernoulli import bernoulli_kl as bernoulli_kl
     from ppocore.bernoulli import bernoulli_log_prob as bernoulli_log_prob
+    from ppocore.beta import BetaEntropy as BetaEntropy
+    from ppocore.beta import BetaKL as BetaKL
     from ppocore.beta import BetaLogProb as BetaLogProb
+    from ppocore.beta import beta_entropy as beta_entropy
+    from ppocore.beta import beta_kl as beta_kl
     from ppocore.beta import beta_log_prob as beta_log_prob
     from ppocore.conformance import check as check
     from ppocore.diagnostics import BatchHealth as BatchHealth

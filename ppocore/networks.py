@@ -16,7 +16,7 @@ from numba.extending import overload
 from numpy.typing import ArrayLike, NDArray
 
 from ppocore._arrays import Array, Doorman, Floats, Ints
-from ppocore._kernels import kernel
+from ppocore._kernels import inner, kernel
 
 BLOCK = 64
 """Rows that go through the layers together: measured fastest for layers of 64 (64 KB of float32 activations)."""
@@ -159,7 +159,7 @@ def workspace(sizes: Ints, number: Any) -> NDArray[Any]:
     return np.zeros(2 * BLOCK * int(sizes.sum()) + int((sizes[1:] * sizes[:-1]).max()), dtype=number)
 
 
-@kernel
+@inner
 def forward_block(params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array) -> Array:
     """Outputs (b, O) of a block of rows (b <= BLOCK), a view of `work`, where the hidden layers are kept too."""
     rows, below, place, room = len(inputs), inputs, 0, 0
@@ -179,7 +179,7 @@ def forward_block(params: Array, sizes: Ints, relu: bool, inputs: Array, work: A
     return below
 
 
-@kernel
+@inner
 def backward_block(
     params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array, grad_outputs: Array, gradient: Array,
     begins: bool, to_inputs: bool,
@@ -216,21 +216,21 @@ def backward_block(
     return pulls
 
 
-@kernel
+@inner
 def _add_bias(rows: Array, bias: Array) -> None:
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
             rows[i, j] += bias[j]
 
 
-@kernel
+@inner
 def _add_columns(rows: Array, sums: Array) -> None:
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
             sums[j] += rows[i, j]
 
 
-@kernel
+@inner
 def _activate(rows: Array, bias: Array, relu: bool) -> None:
     # Constants in the dtype at hand: an integer beside a float32 would make Numba compute in float64.
     zero = rows.dtype.type(0)
@@ -243,7 +243,7 @@ def _activate(rows: Array, bias: Array, relu: bool) -> None:
                 rows[i, j] = tanh(rows[i, j] + bias[j])
 
 
-@kernel
+@inner
 def _slope(back: Array, activated: Array, relu: bool) -> None:
     """Times the derivative of the activation, from its value."""
     zero, one = back.dtype.type(0), back.dtype.type(1)

@@ -50,7 +50,7 @@ REASONS = {
     "long long/* many":
         "hundreds of steps or slots: rounding adds up, and short look-aheads and blocks come to an end",
     "limits/* ends/* one-step/* reward/* one/* sides sides/* mask/* kl-only kl-only/* value-only entropy-only"
-    " policy-only entropy-negative halves halves/* uniform worse constant-values":
+    " policy-only entropy-negative halves halves/* uniform worse perfect constant-values":
         "one situation alone: which of them fail says what is wrong, also of code that is wrong in a way nobody has"
         " named",
     "multiple/* small-target/* coefficient/*":

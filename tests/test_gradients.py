@@ -7,6 +7,7 @@ steps (no subtraction, so right to rounding), by central differences, by torch a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -33,17 +34,29 @@ def _complex_namespace() -> Any:
         maximum=lambda a, b: np.where(np.real(a) >= np.real(b), a, b),
         constant=np.asarray,
         lgamma=special.loggamma,
+        digamma=special.digamma,
     )
 
 
 def _torch_namespace(torch: Any) -> Any:
     names = {name: getattr(torch, name) for name in ("exp", "log", "where", "minimum", "maximum")}
-    return SimpleNamespace(**names, lgamma=torch.lgamma, constant=lambda x: torch.as_tensor(np.array(x)))
+    # The derivative of torch.digamma is right to 5e-10 only.
+    return SimpleNamespace(**names, lgamma=torch.lgamma, digamma=partial(_digamma_by_shifts, torch),
+                           constant=lambda x: torch.as_tensor(np.array(x)))
 
 
 def _jax_namespace(jnp: Any) -> Any:
     names = {name: getattr(jnp, name) for name in ("exp", "log", "where", "minimum", "maximum")}
-    return SimpleNamespace(**names, lgamma=require("jax.scipy.special").gammaln, constant=jnp.asarray)
+    special = require("jax.scipy.special")
+    return SimpleNamespace(**names, lgamma=special.gammaln, digamma=special.digamma, constant=jnp.asarray)
+
+
+def _digamma_by_shifts(xp: Any, x: Any) -> Any:
+    """psi(x + 20) - 1 / x - ... - 1 / (x + 19); of the series of psi, 691 / 32760 x^-12 is the first to be left out."""
+    z = x + 20
+    y = 1 / (z * z)
+    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y / 132))))
+    return xp.log(z) - 1 / (2 * z) - series - sum(1 / (x + k) for k in range(20))
 
 
 def _clip(xp: Any, x: Any, low: Any, high: Any) -> Any:
@@ -70,6 +83,18 @@ def _log_beta(xp: Any, a: Any, b: Any) -> Any:
 
 def _beta(xp: Any, a: Any, b: Any, x: Any) -> Any:
     return ((a - 1) * xp.log(x) + (b - 1) * xp.log(1 - x) - _log_beta(xp, a, b)).sum(1)
+
+
+def _beta_entropy(xp: Any, a: Any, b: Any) -> Any:
+    both = xp.digamma(a + b)
+    by_sides = (a - 1) * (both - xp.digamma(a)) + (b - 1) * (both - xp.digamma(b))
+    return (_log_beta(xp, a, b) + by_sides).sum(1)
+
+
+def _beta_kl(xp: Any, a: Any, b: Any, other_a: Any, other_b: Any) -> Any:
+    both = xp.digamma(a + b)
+    by_steps = (a - other_a) * (xp.digamma(a) - both) + (b - other_b) * (xp.digamma(b) - both)
+    return (_log_beta(xp, other_a, other_b) - _log_beta(xp, a, b) + by_steps).sum(1)
 
 
 def _kl_penalty(xp: Any, z: Any, old: Any, one_hot: Any, a: Any) -> Any:
@@ -230,6 +255,9 @@ CASES = [
          ("logits", "other_logits"), "kl"),
     Case("beta-log-prob", _beta, concentrations | {"actions": 1 / (1 + np.exp(x))}, ppocore.beta_log_prob,
          ("alpha", "beta", "actions"), "log_prob"),
+    Case("beta-entropy", _beta_entropy, concentrations, ppocore.beta_entropy, ("alpha", "beta"), "entropy"),
+    Case("beta-kl", _beta_kl, concentrations | {"other_alpha": np.exp(s), "other_beta": np.exp(s2)}, ppocore.beta_kl,
+         ("alpha", "beta", "other_alpha", "other_beta"), "kl"),
     Case("gaussian-log-prob", _normal, gauss | {"actions": x}, ppocore.gaussian_log_prob,
          ("mean", "log_std", "actions"), "log_prob"),
     Case("gaussian-entropy", lambda xp, m, s: (0 * m + s + 0.5 * np.log(2 * np.pi * np.e)).sum(1), gauss,

@@ -403,7 +403,7 @@ def test_children_left_behind_are_ended_even_in_sessions_of_their_own(path):
     callee.close()
 
     assert children
-    assert not any(alive(pid) for pid in [worker, *children])
+    assert gone_soon(worker, *children)
 
 
 def test_frameworks_find_their_settings_again(tmp_path):
@@ -485,11 +485,16 @@ def test_death_of_the_parent_leaves_no_worker(path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment())
     pid = int(done.stdout)
 
+    assert gone_soon(pid)
+
+
+def gone_soon(*pids):
+    """Whether they end within seconds: a busy machine takes its time over what has been killed."""
     for _ in range(100):
-        if not alive(pid):
-            return
+        if not any(alive(pid) for pid in pids):
+            return True
         time.sleep(0.05)
-    pytest.fail("the worker outlived its parent")
+    return False
 
 
 def alive(pid):

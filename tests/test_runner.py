@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ppocore.conformance import expected, reports, terminal
 from ppocore.conformance.adapters import BadAdapter
 from ppocore.conformance.case import GATING, Result, Verdict
 from ppocore.conformance.operations import OPERATIONS
+from tests.optional import require
 
 GOOD = "import numpy as np\ndef ratio(log_prob, old_log_prob): return np.exp(log_prob - old_log_prob)\n"
 BAD = GOOD + "def value_loss(values, returns): return ((values + returns) ** 2).mean()\n"
@@ -144,6 +146,75 @@ def test_what_is_not_covered_and_not_selected_is_said():
 
     assert "not covered: `mask`" in verdict(found, "value_loss").notes
     assert found.not_selected > 0
+
+
+def test_ends_at_the_last_step_are_not_covered_without_last_dones():
+    def gae(rewards, values, last_values, episode_starts, gamma, gae_lambda):
+        raise NotImplementedError
+
+    note = verdict(ppocore.check({"gae": gae}, examples=0), "gae").notes
+
+    assert any("episode ends at the last step (no `last_dones`)" in text for text in note)
+    with_ends = ppocore.check({"gae": lambda rewards, values, last_values, episode_starts, last_dones, gamma,
+                               gae_lambda: rewards}, examples=0)
+    assert not any("last_dones" in text for text in verdict(with_ends, "gae").notes)
+
+
+def test_code_that_contradicts_its_declaration_is_told_both(capsys):
+    def normalize_advantages(advantages):
+        return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+
+    found = ppocore.check({"normalize_advantages": normalize_advantages, "CONVENTIONS": {"advantage_std": "ddof1"}})
+    terminal.show(found, Console(width=100))
+    out = capsys.readouterr().out
+
+    assert "advantage_std=ddof0  (declared: ddof1)" in out
+    assert "It computes what advantage_std=ddof0 means, but declares advantage_std=ddof1." in out
+    assert 'declare: CONVENTIONS = {"advantage_std": "ddof0"}' in out
+    # One advantage has no sample deviation: a smaller example than two would show 0 beside NaN.
+    assert "should be nan" not in out
+
+
+def test_declared_and_computed_conventions_are_not_called_undeclared(capsys):
+    def value_loss(values, returns):
+        return ((values - returns) ** 2).sum()
+
+    found = ppocore.check({"value_loss": value_loss, "CONVENTIONS": {"reduction": "sum", "value_loss_scale": "half"}})
+    terminal.show(found, Console(width=100))
+    out = capsys.readouterr().out
+
+    assert "reduction=sum\n" in out
+    assert "value_loss_scale=one  (declared: half)" in out
+    assert "but declares value_loss_scale=half." in out
+
+
+def test_a_graph_in_some_cases_only_is_counted():
+    require("torch")
+
+    def value_loss(values, returns):
+        loss = ((values - returns) ** 2).mean()
+        return loss.detach() if len(values) == 2 else loss
+
+    def never(values, returns):
+        return ((values - returns) ** 2).mean().detach()
+
+    found = verdict(ppocore.check({"value_loss": value_loss, "FRAMEWORK": "torch"}, examples=0), "value_loss")
+    green = verdict(ppocore.check({"value_loss": never, "FRAMEWORK": "torch"}, examples=0), "value_loss")
+
+    assert not found.green
+    partly = r"the loss has no graph in [1-9] of \d\d cases: its gradient counts as 0 there"
+    assert any(re.fullmatch(partly, text) for text in found.notes)
+    assert green.green
+    assert any(text.startswith("judged on its value only: the loss has no graph") for text in green.notes)
+
+
+def test_gradients_are_judged_though_the_adapter_switches_them_off(tmp_path):
+    require("torch")
+    path = write(tmp_path, "import torch\nFRAMEWORK = 'torch'\ntorch.set_grad_enabled(False)\n"
+                 "def value_loss(values, returns):\n"
+                 "    return ((values.detach() - returns) ** 2).mean() + 0 * values.sum()\n")
+
+    assert verdict(ppocore.check(path, examples=0), "value_loss").mistakes == ("value_loss/detached",)
 
 
 def test_unknown_convention_cannot_run():

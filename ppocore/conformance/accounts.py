@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ppocore.conformance.case import GATING, Result, Verdict
-from ppocore.conformance.conventions import CONVENTIONS
+from ppocore.conformance.conventions import CONVENTIONS, Declared
 from ppocore.conformance.operations import OPERATIONS
 from ppocore.conformance.runner import LEVELS, Run
 from ppocore.conformance.texts import shortest
@@ -49,12 +49,12 @@ def account(found: Run, verdict: Verdict, result: Result | None = None) -> Accou
     """The account of a red operation, told by one of its cases (the one that explains best, if none is named)."""
     results = counting(found, verdict.operation)
     mistakes = tuple(entry for slug in verdict.mistakes if (entry := _mistake(slug)) is not None)
-    says = " ".join(entry.says for entry in mistakes) or _one_sentence(verdict)
+    says = " ".join(entry.says for entry in mistakes) or _one_sentence(found, verdict)
     if not results:
         says = "; ".join(verdict.notes) or says
     operation = OPERATIONS.get(verdict.operation)
     chosen = result or _worst(results)
-    inner = ", ".join(f'"{name}": "{value}"' for name, value in to_declare(verdict).items())
+    inner = ", ".join(f'"{name}": "{value}"' for name, value in to_declare(found, verdict).items())
     return Account(verdict, mistakes, says, operation.formula if operation else "", chosen,
                    f"CONVENTIONS = {{{inner}}}" if inner else "",
                    _again(found, chosen.id if chosen else verdict.operation))
@@ -72,20 +72,27 @@ def offered(found: Run) -> list[Verdict]:
     return sorted(judged, key=lambda verdict: verdict.green)
 
 
-def details(verdict: Verdict) -> Iterator[str]:
+def details(found: Run, verdict: Verdict) -> Iterator[str]:
     """Conventions and mistakes, one a line."""
-    declare = to_declare(verdict)
+    declared, declare = _declared(found, verdict), to_declare(found, verdict)
     for name, value in verdict.conventions.items():
-        yield f"{name}={value}{'  (not declared)' if name in declare else ''}"
+        said = f"declared: {declared[name]}" if name in declared else "not declared"
+        yield f"{name}={value}{f'  ({said})' if name in declare and declared.get(name) != value else ''}"
     yield from verdict.mistakes
 
 
-def to_declare(verdict: Verdict) -> dict[str, str]:
-    """The conventions that would have to be declared: those that change what the quantity means."""
+def _declared(found: Run, verdict: Verdict) -> dict[str, str]:
+    """What the adapter declares of one operation."""
+    return Declared(found.header["conventions"]).of(verdict.operation)
+
+
+def to_declare(found: Run, verdict: Verdict) -> dict[str, str]:
+    """The conventions to declare: those that change what the quantity means, and those that are declared otherwise."""
     if verdict.declared or verdict.green:
         return {}
-    return {name: value for name, value in verdict.conventions.items()
-            if name in CONVENTIONS and not CONVENTIONS[name].is_free(value)}
+    declared = _declared(found, verdict)
+    return {name: value for name, value in verdict.conventions.items() if name in CONVENTIONS
+            and (not CONVENTIONS[name].is_free(value) or declared.get(name, value) != value)}
 
 
 def notes(found: Run) -> list[tuple[str, str]]:
@@ -124,12 +131,16 @@ def _again(found: Run, only: str) -> str:
     return shlex.join(words)
 
 
-def _one_sentence(verdict: Verdict) -> str:
-    pairs = ", ".join(f"{name}={value}" for name, value in verdict.conventions.items())
+def _one_sentence(found: Run, verdict: Verdict) -> str:
+    declared = _declared(found, verdict)
+    other = {name: value for name, value in verdict.conventions.items() if declared.get(name) != value}
+    pairs = ", ".join(f"{name}={value}" for name, value in (other or verdict.conventions).items())
+    said = ", ".join(f"{name}={declared[name]}" for name in other if name in declared)
+    but = f"but declares {said}." if said else "and does not declare that."
     return {
         "conforms": "Its answers are right; what is wrong is how it treats input at the edge or beyond it"
                     " (--strict), or an expected failure that passes.",
-        "conforms-under": f"It computes what {pairs} means, and does not declare that.",
+        "conforms-under": f"It computes what {pairs} means, {but}",
         "known-mistake": "It makes a known mistake.",
         "unknown-difference": "Its answers differ from the definition, and no convention or known mistake"
                               " explains all of them.",

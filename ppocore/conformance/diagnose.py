@@ -312,17 +312,20 @@ def _implied(name: str, choices: Choices) -> bool:
 
 
 def _other_rank(operation: Operation, asked: Sequence[Pair]) -> set[int]:
-    """Questions of a rank that the function does not take: (B,) and (B, L) are alternatives."""
+    """Questions of a rank that the function does not take: (B,) and (B, L) are alternatives, masked or not."""
     if operation.name not in ("policy_gradient_loss", "surrogate_loss", "clip_loss", "cispo_loss", "truncated_is_loss"):
         return set()
-    ranks: dict[int, list[Pair]] = {1: [], 2: []}
-    for pair in asked:
-        if pair[0].case.level in GATING:
-            ranks[_rank(pair[0])].append(pair)
+    gating = [pair for pair in asked if pair[0].case.level in GATING]
+    return _refused_rank(gating) | _refused_rank([pair for pair in gating if "mask" in pair[0].passed])
+
+
+def _refused_rank(asked: Sequence[Pair]) -> set[int]:
+    """The questions of one rank, if the function raises on all of them and answers the other rank."""
     for rank, other in ((1, 2), (2, 1)):
-        raised = all(answer.outcome == "raised" for _, answer in ranks[rank])
-        if ranks[rank] and raised and any(answer.outcome == "ok" for _, answer in ranks[other]):
-            return {id(question) for question, _ in ranks[rank]}
+        own = [pair for pair in asked if _rank(pair[0]) == rank]
+        answers_other = any(answer.outcome == "ok" for question, answer in asked if _rank(question) == other)
+        if answers_other and all(answer.outcome == "raised" for _, answer in own):
+            return {id(question) for question, _ in own}
     return set()
 
 

@@ -54,6 +54,8 @@ def uncovered(operation: Operation, declared: Sequence[Parameter]) -> list[str]:
         words.append("truncation (no `truncated`)")
     if ENDS in operation.groups and not names & {"terminated", "dones", "episode_starts"}:
         words.append("episode ends (no `terminated`, `dones` or `episode_starts`)")
+    if "episode_starts" in names and not names & {"terminated", "dones", "last_dones"}:
+        words.append("episode ends at the last step (no `last_dones`)")
     if SUCCESSOR in operation.groups and "next_values" not in names:
         words.append("values of final observations (no `next_values`)")
     if BAND in operation.groups and "clip_eps_low" not in names:

@@ -61,7 +61,7 @@ def show(runs: Sequence[Labelled], console: Console) -> None:
     for label, found in runs:
         for verdict in found.verdicts:
             if not verdict.green:
-                why = ", ".join(details(verdict)) or WORDS[verdict.verdict]
+                why = ", ".join(details(found, verdict)) or WORDS[verdict.verdict]
                 console.print(Text(f"{label}: {verdict.operation}: {why}", style="red"), soft_wrap=True)
     green = sum(found.green for _, found in runs)
     style = "bold green" if green == len(runs) else "bold red"

@@ -137,6 +137,15 @@ TABLE = (
     Operation("beta_log_prob", ("alpha", "beta", "actions"), ("log_prob",),
               "sum_D (alpha - 1) log a + (beta - 1) log(1 - a) - log B(alpha, beta); alpha and beta in [0.05, 6],"
               " actions in (0, 1)", "(B, D) -> (B,)"),
+    Operation("beta_entropy", ("alpha", "beta"), ("entropy",),
+              "sum_D log B(alpha, beta) + (alpha - 1) (psi(alpha + beta) - psi(alpha))"
+              " + (beta - 1) (psi(alpha + beta) - psi(beta)), psi the digamma function; alpha and beta in [0.05, 6]",
+              "(B, D) -> (B,)"),
+    Operation("beta_kl", ("alpha", "beta", "other_alpha", "other_beta"), ("kl",),
+              "sum_D log B(other_alpha, other_beta) - log B(alpha, beta)"
+              " + (alpha - other_alpha) (psi(alpha) - psi(alpha + beta))"
+              " + (beta - other_beta) (psi(beta) - psi(alpha + beta)), psi the digamma function; all in [0.05, 6]",
+              "(B, D) -> (B,)"),
     Operation("policy_gradient_loss", ("log_prob", "advantages"), LOSS, "-mean(log_prob A)", f"{FLAT}, or {TOKENS}",
               options=("mask",)),
     Operation("surrogate_loss", ("log_prob", "old_log_prob", "advantages"), LOSS,

@@ -166,6 +166,14 @@ def beta_log_prob(alpha: Array, beta: Array, actions: Array) -> Any:
     return ppocore.beta_log_prob(alpha, beta, actions).log_prob
 
 
+def beta_entropy(alpha: Array, beta: Array) -> Any:
+    return ppocore.beta_entropy(alpha, beta).entropy
+
+
+def beta_kl(alpha: Array, beta: Array, other_alpha: Array, other_beta: Array) -> Any:
+    return ppocore.beta_kl(alpha, beta, other_alpha, other_beta).kl
+
+
 def multidiscrete_log_prob(
     logits: Array, actions: Array, nvec: list[int], action_mask: Array | None = None
 ) -> Any:

@@ -120,12 +120,19 @@ def _shrunk(bench: Bench, question: Question, mismatch: Mismatch, choices: Choic
         if answer.outcome != "ok":
             return None
         found = bench.mismatch(definition, candidate, answer, choices)
-        return found if found is not None and found.output == mismatch.output else None
+        if found is None or found.output != mismatch.output or _undefined(found) and not _undefined(mismatch):
+            return None
+        return found
 
     question, mismatch = shrink(question, mismatch, wrong)
     drawn = {"answers": _answers(bench, question, mismatch, choices, ask),
              "curve": Curves(bench, question, mismatch, choices, ask).best()}
     return dict(counterexample(question, mismatch)) | {name: value for name, value in drawn.items() if value}
+
+
+def _undefined(mismatch: Mismatch) -> bool:
+    """True where the definition has no number: 0 / 0, of which nobody learns what is wrong."""
+    return mismatch.want is not None and bool(np.isnan(mismatch.want))
 
 
 def _answers(bench: Bench, question: Question, mismatch: Mismatch, choices: Choices, ask: Ask) -> Any:

@@ -25,6 +25,7 @@ from ppocore.conformance.conventions import Declared, parse
 from ppocore.conformance.diagnose import diagnose
 from ppocore.conformance.files import refuse_unwritable
 from ppocore.conformance.forms import question, turns, uncovered
+from ppocore.conformance.graphs import with_zero_gradients
 from ppocore.conformance.memory import USUAL
 from ppocore.conformance.operations import OPERATIONS, Operation
 from ppocore.conformance.processes import PATIENCE
@@ -289,6 +290,7 @@ def _judge(
         asked.append((put, answer))
         progress(operation.name, len(asked), len(questions))
     announce()
+    asked = with_zero_gradients(operation, asked)
     results, verdict = diagnose(operation, asked, declared, callee.description.dtype, ask, options.strict)
     notes = [*verdict.notes, *_notes(asked)]
     if missing := _uncovered(callee, operation):

@@ -27,7 +27,8 @@ def markdown(found: Run) -> str:
     for verdict in red[:TOLD]:
         rows += [*_told(account(found, verdict)), ""]
     rows += ["| | operation | verdict | detail |", "|---|---|---|---|"]
-    rows += [f"| {'✅' if v.green else '❌'} | `{v.operation}` | {WORDS[v.verdict]} | {_details(v)} |" for v in judged]
+    rows += [f"| {'✅' if v.green else '❌'} | `{v.operation}` | {WORDS[v.verdict]} | {_details(found, v)} |"
+             for v in judged]
     rows += ["", f"{header['framework']} {header['dtype']}, suite {header['suite']}, seed {header['seed']}"]
     rows += _failing(found, red)
     return "\n".join(rows) + "\n"
@@ -60,8 +61,8 @@ def _numbers(said: Account) -> str:
     return f"**{_escape(place)} is {wrong}, should be {right}.**"
 
 
-def _details(verdict: Verdict) -> str:
-    return ", ".join(f"`{detail}`" for detail in details(verdict))
+def _details(found: Run, verdict: Verdict) -> str:
+    return ", ".join(f"`{detail}`" for detail in details(found, verdict))
 
 
 def _failing(found: Run, red: list[Verdict]) -> Iterator[str]:

@@ -30,7 +30,7 @@ def told(found: Run, verdict: Verdict, result: Result | None = None) -> str:
     """One operation, and what is wrong with one of its cases (the worst, if none is named), as text."""
     text = io.StringIO()
     _Printer(found, Console(file=text, width=100, highlight=False, color_system=None)).block(verdict, result)
-    return f"{WORDS[verdict.verdict]} {', '.join(details(verdict))}".rstrip() + f"\n{text.getvalue().rstrip()}"
+    return f"{WORDS[verdict.verdict]} {', '.join(details(found, verdict))}".rstrip() + f"\n{text.getvalue().rstrip()}"
 
 
 def rows(found: Run) -> list[str]:
@@ -112,7 +112,7 @@ class _Printer:
         row.append(f"{WORDS[verdict.verdict]:<20}", style="" if verdict.green else "red")
         row.append(self._count(verdict), style="dim")
         self._console.print(row, soft_wrap=True)
-        for detail in details(verdict):
+        for detail in details(self._found, verdict):
             self.line(f"    {'':<{width}}    {detail}", style)
 
     def _count(self, verdict: Verdict) -> str:

@@ -7,14 +7,14 @@ import math
 import numpy as np
 
 from ppocore._arrays import Floats
-from ppocore._kernels import kernel
+from ppocore._kernels import inner
 
 SECONDS, GRAVITY = 0.2, 9.8
 MASS_1, MASS_2, LENGTH_1, MIDDLE_1, MIDDLE_2, INERTIA = 1.0, 1.0, 1.0, 0.5, 0.5, 1.0
 FASTEST_1, FASTEST_2 = 4 * math.pi, 9 * math.pi
 
 
-@kernel
+@inner
 def _accelerations(
     angle_1: float, angle_2: float, speed_1: float, speed_2: float, torque: float
 ) -> tuple[float, float]:
@@ -34,7 +34,7 @@ def _accelerations(
     return -(shared * second + pull_1) / whole, second
 
 
-@kernel
+@inner
 def _wrapped(angle: float) -> float:
     while angle > math.pi:
         angle -= 2 * math.pi
@@ -43,7 +43,7 @@ def _wrapped(angle: float) -> float:
     return angle
 
 
-@kernel
+@inner
 def step(state: Floats, action: float) -> tuple[float, bool]:
     """One step of Runge-Kutta of the fourth order; over when the tip is one link above the pivot."""
     torque = action - 1.0
@@ -65,14 +65,14 @@ def step(state: Floats, action: float) -> tuple[float, bool]:
     return 0.0 if over else -1.0, over
 
 
-@kernel
+@inner
 def reset(state: Floats, uniforms: Floats) -> None:
     """All four within 0.1 of hanging still; float32 numbers, as Gymnasium's."""
     for i in range(4):
         state[i] = np.float32(0.2 * uniforms[i] - 0.1)
 
 
-@kernel
+@inner
 def observe(state: Floats, observation: Floats) -> None:
     """Cosine and sine of both angles, and both speeds."""
     observation[0], observation[1] = np.cos(state[0]), np.sin(state[0])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ppocore._arrays import Floats
-from ppocore._kernels import kernel
+from ppocore._kernels import inner
 
 GRAVITY, FORCE, SECONDS = 9.8, 10.0, 0.02
 POLE_MASS, CART_MASS, HALF_LENGTH = 0.1, 1.0, 0.5
@@ -15,7 +15,7 @@ TRACK, TILT = 2.4, 12 * 2 * math.pi / 360
 MASS, MOMENT = CART_MASS + POLE_MASS, POLE_MASS * HALF_LENGTH
 
 
-@kernel
+@inner
 def step(state: Floats, action: float) -> tuple[float, bool]:
     """Move x, its speed, the angle and its speed on by one Euler step; reward and whether the episode is over."""
     x, speed, angle, turning = state
@@ -30,14 +30,14 @@ def step(state: Floats, action: float) -> tuple[float, bool]:
     return 1.0, abs(state[0]) > TRACK or abs(state[2]) > TILT
 
 
-@kernel
+@inner
 def reset(state: Floats, uniforms: Floats) -> None:
     """All four within 0.05 of the middle."""
     for i in range(4):
         state[i] = 0.1 * uniforms[i] - 0.05
 
 
-@kernel
+@inner
 def observe(state: Floats, observation: Floats) -> None:
     """The state itself."""
     for i in range(4):

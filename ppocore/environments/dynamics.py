@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ppocore._arrays import Bools, Floats, Ints
-from ppocore._kernels import kernel
+from ppocore._kernels import inner
 from ppocore.environments import acrobot, cart_pole, mountain_car, pendulum
 from ppocore.environments.catalogue import OUTSIDE, Spec
 from ppocore.worlds.tables import cliff, frozen_lake, taxi
@@ -53,7 +53,7 @@ def _world(id: str) -> World:
     return frozen_lake("8x8" if "8x8" in id else "4x4")
 
 
-@kernel
+@inner
 def step(kind: int, tables: Tables, state: Floats, action: float, draw: float) -> tuple[float, bool]:
     """Move `state` on; the reward, and whether the episode is over.  `kind` as in `catalogue`."""
     if kind == 0:
@@ -73,7 +73,7 @@ def step(kind: int, tables: Tables, state: Floats, action: float, draw: float) -
     return tables.rewards[s, a, outcome], tables.terminated[s, a, outcome]
 
 
-@kernel
+@inner
 def reset(kind: int, tables: Tables, state: Floats, uniforms: Floats) -> None:
     """A first state."""
     if kind == 0:
@@ -88,7 +88,7 @@ def reset(kind: int, tables: Tables, state: Floats, uniforms: Floats) -> None:
         state[0] = _drawn(tables.initial, uniforms[0])
 
 
-@kernel
+@inner
 def observe(kind: int, state: Floats, observation: Floats) -> None:
     """What is seen of the state; of a tabular world, its number."""
     if kind == 0:
@@ -103,7 +103,7 @@ def observe(kind: int, state: Floats, observation: Floats) -> None:
         observation[0] = state[0]
 
 
-@kernel
+@inner
 def _drawn(thresholds: Floats, draw: float) -> int:
     """The first index whose cumulated chance exceeds the draw; the last that can happen, should rounding leave none."""
     level = draw * thresholds[-1]

@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from ppocore._arrays import Floats
-from ppocore._kernels import kernel
+from ppocore._kernels import inner
 
 SECONDS, GRAVITY, STRONGEST, FASTEST = 0.05, 10.0, 2.0, 8.0
 
 
-@kernel
+@inner
 def step(state: Floats, action: float) -> tuple[float, bool]:
     """Pay for angle, speed and torque; never over."""
     angle, speed = state[0], state[1]
@@ -25,14 +25,14 @@ def step(state: Floats, action: float) -> tuple[float, bool]:
     return -cost, False
 
 
-@kernel
+@inner
 def reset(state: Floats, uniforms: Floats) -> None:
     """Any angle, a speed within 1."""
     state[0] = (2 * uniforms[0] - 1) * math.pi
     state[1] = 2 * uniforms[1] - 1
 
 
-@kernel
+@inner
 def observe(state: Floats, observation: Floats) -> None:
     """Cosine and sine of the angle, and the speed."""
     observation[0], observation[1], observation[2] = np.cos(state[0]), np.sin(state[0]), state[1]

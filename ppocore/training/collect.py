@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppocore._arrays import Array, Bools, Floats, Ints
-from ppocore._kernels import kernel
+from ppocore._kernels import inner, kernel
 from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, reset, step
 from ppocore.networks import BLOCK, forward_block
 from ppocore.training.heads import describe, draw, sent_as_one
@@ -108,7 +108,7 @@ def begin(arena: Arena, draws: Floats) -> None:
         arena.scores[n] = 0.0
 
 
-@kernel
+@inner
 def look(arena: Arena, state: Floats, seen: Floats, row: Array) -> None:
     """An observation as a network takes it: of a tabular world, a row with one 1."""
     observe(arena.kind, state, seen)
@@ -144,7 +144,7 @@ def _collect(
         value_all(params, layout, batch, first, end, last, rooms[place.rank])
 
 
-@kernel
+@inner
 def _play(
     params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, first: int, end: int,
     last: Array, room: Array,
@@ -204,7 +204,7 @@ def count_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
     count_rows(scaling, rows, np.ones(len(rows), dtype=np.bool_))
 
 
-@kernel
+@inner
 def _advance(
     layout: Layout, arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array
 ) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ppocore._arrays import Bools, Floats
-from ppocore._kernels import kernel
+from ppocore._kernels import inner, kernel
 from ppocore.distributions import HALF_LOG_TWO_PI, gaussian_log_prob_kernel, log_softmax_kernel
 from ppocore.divergences import categorical_kl_term_kernel, gaussian_kl_kernel
 from ppocore.environments import Spec
@@ -69,7 +69,7 @@ def bounds_of(spec: Spec) -> Floats:
     return np.array([np.full(spec.action_dimensions, bound, dtype=np.float64) for bound in spec.action_bounds])
 
 
-@kernel
+@inner
 def describe(
     head: Head, outputs: Floats, log_std: Floats, legal: Bools, described: Floats, chances: Floats
 ) -> None:  # fmt: skip
@@ -92,7 +92,7 @@ def describe(
         chances[j] = np.exp(described[j])
 
 
-@kernel
+@inner
 def _describe_real(head: Head, outputs: Floats, log_std: Floats, described: Floats) -> None:
     size = head.dimensions
     for j in range(size):
@@ -103,7 +103,7 @@ def _describe_real(head: Head, outputs: Floats, log_std: Floats, described: Floa
             described[size + j] = log_std[j]
 
 
-@kernel
+@inner
 def draw(head: Head, described: Floats, chances: Floats, numbers: Floats, action: Floats) -> float:
     """Write an action, by one uniform number for each choice or one normal number for each dimension; its log_prob."""
     if head.choices == 0:
@@ -136,7 +136,7 @@ def best(head: Head, described: Floats, action: Floats) -> None:
         first += head.nvec[k]
 
 
-@kernel
+@inner
 def sent(head: Head, bounds: Floats, action: Floats, j: int) -> float:
     """Entry `j` of an action as an environment takes it."""
     if head.squashed:
@@ -144,7 +144,7 @@ def sent(head: Head, bounds: Floats, action: Floats, j: int) -> float:
     return action[j]
 
 
-@kernel
+@inner
 def sent_as_one(head: Head, bounds: Floats, action: Floats) -> float:
     """An action as compiled environments take it, one number: of several choices, that of their combination."""
     if head.choices == 0:
@@ -155,7 +155,7 @@ def sent_as_one(head: Head, bounds: Floats, action: Floats) -> float:
     return number
 
 
-@kernel
+@inner
 def log_prob(head: Head, described: Floats, action: Floats) -> float:
     """Of an action; if squashed, the log-density of the tanh, in (-1, 1), whatever the bounds."""
     if head.choices == 1:
@@ -172,7 +172,7 @@ def log_prob(head: Head, described: Floats, action: Floats) -> float:
     return total
 
 
-@kernel
+@inner
 def entropy(head: Head, described: Floats, chances: Floats, played: float) -> float:
     """In nats, by the convention of the head; `played` is log_prob of the action played."""
     if head.entropy_sampled:
@@ -185,7 +185,7 @@ def entropy(head: Head, described: Floats, chances: Floats, played: float) -> fl
     return total
 
 
-@kernel
+@inner
 def divergence(head: Head, old: Floats, described: Floats) -> float:
     """KL(old, new); tanh is one-to-one and changes nothing."""
     total, size = 0.0, head.dimensions
@@ -198,7 +198,7 @@ def divergence(head: Head, old: Floats, described: Floats) -> float:
     return total
 
 
-@kernel
+@inner
 def pull(
     head: Head,
     outputs: Floats,
@@ -227,7 +227,7 @@ def pull(
         first = end
 
 
-@kernel
+@inner
 def _choice_entropy(log_chances: Floats, chances: Floats, first: int, end: int) -> float:
     total = 0.0
     for j in range(first, end):
@@ -235,7 +235,7 @@ def _choice_entropy(log_chances: Floats, chances: Floats, first: int, end: int) 
     return total
 
 
-@kernel
+@inner
 def _pull_choice(
     log_chances: Floats, chances: Floats, first: int, end: int, chosen: int, old: Floats, by_log_prob: float,
     by_entropy: float, by_kl: float, grad_logits: Floats,
@@ -253,7 +253,7 @@ def _pull_choice(
             grad_logits[j] += by_kl * (chances[j] - np.exp(old[j]))
 
 
-@kernel
+@inner
 def _pull_real(
     head: Head, outputs: Floats, described: Floats, action: Floats, old: Floats, by_log_prob: float, by_entropy: float,
     by_kl: float, grad_outputs: Floats, grad_log_std: Floats,

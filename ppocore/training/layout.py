@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Floats, Ints
-from ppocore._kernels import kernel
+from ppocore._kernels import inner, kernel
 from ppocore.environments import Spec
 from ppocore.networks import mlp_size
 from ppocore.training.config import Config
@@ -64,7 +64,7 @@ def policy_network(layout: Layout, flat: Array) -> Array:
     return flat[: layout.log_std]
 
 
-@kernel
+@inner
 def value_network(layout: Layout, flat: Array) -> Array:
     """The part of all parameters, or of their gradients, that is the value network."""
     return flat[: layout.log_std] if layout.shared else flat[layout.value :]

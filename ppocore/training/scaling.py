@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Bools, Floats
-from ppocore._kernels import kernel
+from ppocore._kernels import inner, kernel
 from ppocore.training.config import Config
 
 FIRST_COUNT = 1e-4
@@ -59,7 +59,7 @@ def statistics(scaling: Scaling) -> dict[str, Any]:
     return found
 
 
-@kernel
+@inner
 def merged(mean: float, variance: float, count: float, rows: Floats, used: Bools) -> tuple[float, float]:
     """Mean and variance of what was counted and of the used entries of `rows` together (Chan et al., 1979)."""
     new, total, squares = 0, 0.0, 0.0
@@ -92,7 +92,7 @@ def count_rows(scaling: Scaling, rows: Array, used: Bools) -> None:
     scaling.counted[0] += np.sum(used)
 
 
-@kernel
+@inner
 def scale_row(scaling: Scaling, row: Array) -> None:
     """Scale one observation in place."""
     if scaling.observations:

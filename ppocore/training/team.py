@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ppocore._kernels import kernel
+from ppocore._kernels import inner
 
 ARRIVED, GIVEN_UP = 0, 8
 """Places of the two shared numbers, a cache line apart."""
@@ -74,7 +74,7 @@ def _guarded(work: Callable[..., Any], place: Place, given: tuple[Any, ...]) -> 
         raise
 
 
-@kernel
+@inner
 def meet(place: Place) -> bool:
     """Wait until every thread of the team has come here; False if one has given up."""
     if place.size == 1:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Floats, Ints
-from ppocore._kernels import kernel
+from ppocore._kernels import inner, kernel
 from ppocore.divergences import k3_kernel
 from ppocore.losses import clip_kernel
 from ppocore.networks import BLOCK, backward_block, forward_block, workspace
@@ -160,7 +160,7 @@ def _update(
             return
 
 
-@kernel
+@inner
 def _task(
     task: int, learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats,
     lesson: Lesson, found: Floats,
@@ -191,7 +191,7 @@ def _task(
         backward_block(params, sizes, layout.relu, seen, room, pulls, slopes, first == share * BLOCK, False)
 
 
-@kernel
+@inner
 def _policy_pulls(
     layout: Layout, rule: Rule, batch: Batch, advantages: Floats, lesson: Lesson, rows: Ints, found: Array,
     pulls: Array, grad_log_std: Array, report: Floats,
@@ -228,7 +228,7 @@ def _policy_pulls(
         grad_log_std[j] += spreads[j]
 
 
-@kernel
+@inner
 def _value_pulls(
     layout: Layout, rule: Rule, batch: Batch, returns: Floats, lesson: Lesson, rows: Ints, found: Array, pulls: Array,
     report: Floats,
@@ -243,7 +243,7 @@ def _value_pulls(
         report[1] += term
 
 
-@kernel
+@inner
 def _merge(found: Floats, minibatch: int, share: float, new_epoch: bool, new_batch: bool, report: Floats) -> None:
     """Add what the tasks of a minibatch saw to the report, in their order."""
     if new_batch:
@@ -260,7 +260,7 @@ def _merge(found: Floats, minibatch: int, share: float, new_epoch: bool, new_bat
         report[FIRST_ERROR] = max(report[RATIO_MAX] - 1.0, 1.0 - report[RATIO_MIN])
 
 
-@kernel
+@inner
 def _mean_k3(found: Floats, minibatch: int) -> float:
     total = 0.0
     for task in range(len(found)):
@@ -268,7 +268,7 @@ def _mean_k3(found: Floats, minibatch: int) -> float:
     return total / minibatch
 
 
-@kernel
+@inner
 def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
     seen = np.empty((len(rows), observations.shape[1]), dtype=params.dtype)
     for i in range(len(rows)):
@@ -277,7 +277,7 @@ def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
     return seen
 
 
-@kernel
+@inner
 def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, shares: int, taken: int) -> float:
     """Clip the gradient and take one step; the norm before."""
     for piece in range(place.rank, learner.sums.shape[1], place.size):
@@ -303,19 +303,19 @@ def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, share
     return norm
 
 
-@kernel
+@inner
 def _cut(layout: Layout, piece: int) -> int:
     """How many parameters of a piece stand before the value network."""
     return min(max(layout.value - piece * PIECE, 0), PIECE)
 
 
-@kernel
+@inner
 def _factor(norm: float, rule: Rule) -> float:
     """What clipping multiplies a gradient of this norm by."""
     return min(1.0, rule.max_grad_norm / (norm + rule.grad_norm_eps)) if norm > 0 else 1.0
 
 
-@kernel
+@inner
 def _move(
     params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, taken: int
 ) -> None:  # fmt: skip
@@ -333,13 +333,13 @@ def _move(
         )  # fmt: skip
 
 
-@kernel
+@inner
 def _add(more: Array, total: Array) -> None:
     for i in range(len(total)):
         total[i] += more[i]
 
 
-@kernel
+@inner
 def _sum(numbers: Floats) -> float:
     total = 0.0
     for number in numbers:
@@ -347,7 +347,7 @@ def _sum(numbers: Floats) -> float:
     return total
 
 
-@kernel
+@inner
 def _sum_of_squares(gradient: Array) -> float:
     lanes = np.zeros(LANES)
     whole = len(gradient) - len(gradient) % LANES

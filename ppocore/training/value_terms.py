@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ppocore._kernels import kernel
+from ppocore._kernels import inner
 from ppocore.value_losses import (
     clipped_only_kernel,
     clipped_value_kernel,
@@ -24,7 +24,7 @@ def form_of(value_loss: str, value_clip: str, value_clip_eps: float) -> int:
     return CLIPPED[value_clip] if value_clip_eps > 0 else SQUARED
 
 
-@kernel
+@inner
 def value_term(form: int, width: float, value: float, target: float, old_value: float) -> tuple[float, float]:
     """A sample's error and its derivative in the value; `width` is the band, or the largest error."""
     if form == SQUARED:

@@ -211,9 +211,22 @@ def _two_bernoullis(draw: Draw, kind: int) -> Made:
     return {**made, "other_logits": made["logits"] + step * draw.normal(size=(B, D))}
 
 
-def _beta(draw: Draw, kind: int) -> Made:
+def _concentrations(draw: Draw, kind: int) -> Made:
     low, high = ((0.05, 6.0), (0.05, 100.0), (12.0, 1e3), (1e-3, 1e6))[kind % 4]
     alpha, beta = np.exp(draw.uniform(np.log(low), np.log(high), size=(2, B, D)))
+    return {"alpha": alpha, "beta": beta}
+
+
+def _two_betas(draw: Draw, kind: int) -> Made:
+    """The other policy as far off as any, or near, or all but the same."""
+    own = _concentrations(draw, kind)
+    step = (3.0, 0.3, 1e-3, 1e-8)[kind // 4 % 4]
+    others = {f"other_{name}": (x * np.exp(step * draw.normal(size=(B, D)))).clip(1e-3, 1e6) for name, x in own.items()}
+    return {**own, **others}
+
+
+def _beta(draw: Draw, kind: int) -> Made:
+    alpha, beta = _concentrations(draw, kind).values()
     actions = draw.uniform(0.01, 0.99, size=(B, D)) if kind % 2 else draw.beta(alpha, beta).clip(1e-9, 1 - 2.0**-24)
     return {"alpha": alpha, "beta": beta, "actions": actions}
 
@@ -337,6 +350,8 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "bernoulli_entropy": _bernoulli,
     "bernoulli_kl": _two_bernoullis,
     "bernoulli_log_prob": _bernoulli_log_prob,
+    "beta_entropy": _concentrations,
+    "beta_kl": _two_betas,
     "beta_log_prob": _beta,
     "categorical_entropy": _categorical,
     "categorical_kl": _categorical_kl,

@@ -17,6 +17,11 @@ GRADIENTS: dict[str, dict[str, tuple[str, str]]] = {
     "bernoulli_entropy": {"grad_logits": ("entropy", "logits")},
     "bernoulli_kl": {"grad_logits": ("kl", "logits"), "grad_other_logits": ("kl", "other_logits")},
     "bernoulli_log_prob": {"grad_logits": ("log_prob", "logits")},
+    "beta_entropy": {"grad_alpha": ("entropy", "alpha"), "grad_beta": ("entropy", "beta")},
+    "beta_kl": {
+        "grad_alpha": ("kl", "alpha"), "grad_beta": ("kl", "beta"), "grad_other_alpha": ("kl", "other_alpha"),
+        "grad_other_beta": ("kl", "other_beta"),
+    },
     "beta_log_prob": {
         "grad_alpha": ("log_prob", "alpha"), "grad_beta": ("log_prob", "beta"), "grad_actions": ("log_prob", "actions"),
     },

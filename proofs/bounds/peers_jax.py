@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, logsumexp
+from jax.scipy.special import digamma, gammaln, logsumexp
 from jax.scipy.stats import norm
 
 Arrays = dict[str, Any]
@@ -366,3 +366,16 @@ def update_moments(moments, batch):
 def beta_log_prob(alpha, beta, actions):
     log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
     return {"log_prob": ((alpha - 1) * jnp.log(actions) + (beta - 1) * jnp.log1p(-actions) - log_beta).sum(-1)}
+
+
+def beta_entropy(alpha, beta):
+    log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
+    own = (alpha - 1) * digamma(alpha) + (beta - 1) * digamma(beta)
+    return {"entropy": (log_beta - own + (alpha + beta - 2) * digamma(alpha + beta)).sum(-1)}
+
+
+def beta_kl(alpha, beta, other_alpha, other_beta):
+    log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
+    log_other = gammaln(other_alpha) + gammaln(other_beta) - gammaln(other_alpha + other_beta)
+    on, off = digamma(alpha) - digamma(alpha + beta), digamma(beta) - digamma(alpha + beta)
+    return {"kl": (log_other - log_beta + (alpha - other_alpha) * on + (beta - other_beta) * off).sum(-1)}

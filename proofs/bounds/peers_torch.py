@@ -351,3 +351,11 @@ def update_moments(moments, batch):
 
 def beta_log_prob(alpha, beta, actions):
     return {"log_prob": Beta(alpha, beta).log_prob(actions).sum(-1)}
+
+
+def beta_entropy(alpha, beta):
+    return {"entropy": Beta(alpha, beta).entropy().sum(-1)}
+
+
+def beta_kl(alpha, beta, other_alpha, other_beta):
+    return {"kl": kl_divergence(Beta(alpha, beta), Beta(other_alpha, other_beta)).sum(-1)}

@@ -69,6 +69,8 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "bernoulli_entropy": (bern.bernoulli_entropy, bern.bernoulli_entropy_by_partition),
     "bernoulli_kl": (bern.bernoulli_kl, bern.bernoulli_kl_by_bregman),
     "beta_log_prob": (bet.beta_log_prob, bet.beta_log_prob_by_shifts),
+    "beta_entropy": (bet.beta_entropy, bet.beta_entropy_by_shifts),
+    "beta_kl": (bet.beta_kl, bet.beta_kl_by_shifts),
     "multidiscrete_log_prob": (multi.multidiscrete_log_prob, multi.multidiscrete_log_prob_by_partition),
     "multidiscrete_entropy": (multi.multidiscrete_entropy, multi.multidiscrete_entropy_of_joint),
     "multidiscrete_kl": (multi.multidiscrete_kl, multi.multidiscrete_kl_by_partition),

@@ -55,6 +55,8 @@ OPERATIONS = {
     "multidiscrete_entropy": Row(("entropy",), "Shannon, 1948, section 6, in nats", ("nvec",)),
     "multidiscrete_kl": Row(("kl",), "S12; Kullback and Leibler, 1951", ("nvec",)),
     "beta_log_prob": Row(("log_prob",), "S6; Chou, Maturana and Scherer, ICML 2017, section 4"),
+    "beta_entropy": Row(("entropy",), "Shannon, 1948, section 20, in nats, of a Beta density"),
+    "beta_kl": Row(("kl",), "S12; Kullback and Leibler, 1951, of two Beta densities"),
     "policy_gradient_loss": Row(("loss", "grad_log_prob"), "S2, S6; Williams, Machine Learning 8, 1992"),
     "surrogate_loss": Row(("loss", "grad_log_prob"), "S9; Schulman et al., arXiv:1707.06347, eq. 6"),
     "clip_loss": Row(("loss", "grad_log_prob"),

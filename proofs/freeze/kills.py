@@ -303,6 +303,29 @@ KILLS: dict[str, dict[str, str]] = {
         "ends": "first-dimension-only epsilon-in-logarithm",
         "peaked": "concentrations-shifted",
     },
+    "beta_entropy": {
+        "two-dimensions": (
+            "not-summed reduced-over-batch negated in-bits normaliser-missing normaliser-subtracted "
+            "digamma-of-sum-missing factor-of-sum-wrong exponents-not-lowered second-side-missing log-for-digamma "
+            "concentrations-shifted gaussian-entropy spread-for-entropy mean-and-spread of-scaled-actions"),
+        "one-dimension": "second-side-missing",
+        "square": "averaged-over-dimensions",
+        "one-row": "axis-of-one-lost",
+        "ends": "first-dimension-only log-for-digamma",
+        "peaked": "gaussian-entropy",
+    },
+    "beta_kl": {
+        "two-dimensions": (
+            "not-summed reduced-over-batch negated in-bits arguments-swapped weighted-by-other symmetrised "
+            "sides-exchanged normalisers-missing normalisers-exchanged steps-negated digamma-of-sum-missing "
+            "second-side-missing log-for-digamma cross-entropy difference-of-entropies gaussian-kl mean-and-spread "
+            "concentrations-shifted squared-difference"),
+        "one-dimension": "sides-exchanged",
+        "square": "averaged-over-dimensions",
+        "one-row": "axis-of-one-lost",
+        "ends": "first-dimension-only log-for-digamma",
+        "peaked": "gaussian-kl symmetrised",
+    },
     "multidiscrete_log_prob": {
         "two-and-three": "not-summed reduced-over-batch negated in-bits logits-as-log-probs probability-returned",
         "three-and-two": "axis-of-one-lost one-softmax-for-all choices-reversed",

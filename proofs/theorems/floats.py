@@ -128,6 +128,8 @@ TRANSCENDENTAL = {
     "ppocore.bernoulli:bernoulli_entropy_kernel": "d",
     "ppocore.bernoulli:bernoulli_kl_kernel": "dd",
     "ppocore.beta:beta_log_prob_kernel": "ccx",
+    "ppocore.beta:beta_entropy_kernel": "cc",
+    "ppocore.beta:beta_kl_kernel": "cccc",
     "ppocore.distributions:gaussian_log_prob_kernel": "dsd",
     "ppocore.importance:log_second_moment_kernel": "dsds",
     "ppocore.squashed:log_tanh_slope_kernel": "d",

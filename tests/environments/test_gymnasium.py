@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocore.environments import SPECS, VectorEnvironment
-from ppocore.environments.dynamics import observe, step, tables_of
+from ppocore.environments import SPECS, VectorEnvironment, dynamics
+from ppocore.environments.dynamics import tables_of
 from tests.environments.theirs import make, registered
 from tests.optional import require
+from tests.outer import outer
 
 gymnasium = require("gymnasium")
+observe, step = outer(dynamics.observe), outer(dynamics.step)
 CLASSIC = [id for id, spec in SPECS.items() if not spec.tabular]
 TABULAR = [id for id, spec in SPECS.items() if spec.tabular]
 STEPS = 10_000

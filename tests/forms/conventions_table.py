@@ -444,6 +444,24 @@ _add(
 )
 
 
+def _rows_only():
+    """A mean of samples, or sums over the tokens of masked rows: a flat batch with a mask has no axis 1."""
+    def reduced(terms, mask):
+        return terms.mean() if mask is None else np.where(mask, terms, 0.0).sum(1).mean()
+
+    def clip_loss(log_prob, old_log_prob, advantages, clip_eps, mask=None):
+        r = np.exp(log_prob - old_log_prob)
+        return reduced(-np.minimum(r * advantages, np.clip(r, 1 - clip_eps, 1 + clip_eps) * advantages), mask)
+
+    def surrogate_loss(log_prob, old_log_prob, advantages, mask=None):
+        return reduced(-np.exp(log_prob - old_log_prob) * advantages, mask)
+
+    return {"clip_loss": clip_loss, "surrogate_loss": surrogate_loss}
+
+
+_add("reduction trajectory, of rows only", _rows_only(), {"reduction": "trajectory"}, "consequential")
+
+
 # ------------------------------------------------------------------ KL penalty
 
 

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import gammaln
+from jax.scipy.special import digamma, gammaln
 
 NAME = "textbook JAX"
 FRAMEWORK = "jax"
@@ -338,3 +338,16 @@ def multidiscrete_kl(logits, other_logits, nvec):
 def beta_log_prob(alpha, beta, actions):
     log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
     return ((alpha - 1) * jnp.log(actions) + (beta - 1) * jnp.log1p(-actions) - log_beta).sum(-1)
+
+
+def beta_entropy(alpha, beta):
+    log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
+    own = (alpha - 1) * digamma(alpha) + (beta - 1) * digamma(beta)
+    return (log_beta - own + (alpha + beta - 2) * digamma(alpha + beta)).sum(-1)
+
+
+def beta_kl(alpha, beta, other_alpha, other_beta):
+    log_beta = gammaln(alpha) + gammaln(beta) - gammaln(alpha + beta)
+    log_other = gammaln(other_alpha) + gammaln(other_beta) - gammaln(other_alpha + other_beta)
+    on, off = digamma(alpha) - digamma(alpha + beta), digamma(beta) - digamma(alpha + beta)
+    return (log_other - log_beta + (alpha - other_alpha) * on + (beta - other_beta) * off).sum(-1)

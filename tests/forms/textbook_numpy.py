@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.special import digamma
 
 NAME = "textbook NumPy"
 FRAMEWORK = "numpy"
@@ -392,3 +393,16 @@ def _log_beta(alpha, beta):
 def beta_log_prob(alpha, beta, actions):
     powers = (alpha - 1) * np.log(actions) + (beta - 1) * np.log(1 - actions)
     return (powers - _log_beta(alpha, beta)).sum(axis=1)
+
+
+def beta_entropy(alpha, beta):
+    both = (alpha + beta - 2) * digamma(alpha + beta)
+    terms = _log_beta(alpha, beta) - (alpha - 1) * digamma(alpha) - (beta - 1) * digamma(beta) + both
+    return terms.sum(axis=1)
+
+
+def beta_kl(alpha, beta, other_alpha, other_beta):
+    both = digamma(alpha + beta)
+    terms = _log_beta(other_alpha, other_beta) - _log_beta(alpha, beta)
+    terms = terms + (alpha - other_alpha) * (digamma(alpha) - both) + (beta - other_beta) * (digamma(beta) - both)
+    return terms.sum(axis=1)

@@ -337,6 +337,22 @@ def multidiscrete_kl(logits, other_logits, nvec):
     return sum(F.kl_div(q, p, reduction="none", log_target=True).sum(-1) for p, q in pairs)
 
 
+def _log_beta(alpha, beta):
+    return torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
+
+
 def beta_log_prob(alpha, beta, actions):
-    log_beta = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
-    return ((alpha - 1) * torch.log(actions) + (beta - 1) * torch.log1p(-actions) - log_beta).sum(-1)
+    powers = (alpha - 1) * torch.log(actions) + (beta - 1) * torch.log1p(-actions)
+    return (powers - _log_beta(alpha, beta)).sum(-1)
+
+
+def beta_entropy(alpha, beta):
+    both = torch.digamma(alpha + beta)
+    by_sides = (alpha - 1) * (both - torch.digamma(alpha)) + (beta - 1) * (both - torch.digamma(beta))
+    return (_log_beta(alpha, beta) + by_sides).sum(-1)
+
+
+def beta_kl(alpha, beta, other_alpha, other_beta):
+    left, right = alpha - other_alpha, beta - other_beta
+    by_steps = left * torch.digamma(alpha) + right * torch.digamma(beta) - (left + right) * torch.digamma(alpha + beta)
+    return (_log_beta(other_alpha, other_beta) - _log_beta(alpha, beta) + by_steps).sum(-1)

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocore.environments.dynamics import observe, reset, step
+from ppocore.environments import dynamics
 from ppocore.networks import mlp
 from ppocore.training import Config, Trainer, heads
 from ppocore.training import trainer as training
 from tests.closeness import assert_within
+from tests.outer import outer
 from tests.training.pairs import add_pairs
 
+observe, reset, step = (outer(inner) for inner in (dynamics.observe, dynamics.reset, dynamics.step))
+stretched = outer(heads.sent)
 WORLDS = [
     ("CartPole-v1", 300), ("Pendulum-v1", 450), ("MountainCar-v0", 250), ("FrozenLake-v1", 250), ("Acrobot-v1", 520),
     ("Pairs-v0", 250), ("Pendulum-v1 within its bounds", 250),
@@ -56,7 +59,7 @@ def values_of(trainer: Trainer, rows: np.ndarray) -> np.ndarray:
 def sent(trainer: Trainer, env: str, action: np.ndarray) -> float:
     """A squashed action stretched; a pair by its place in a table of 2 x 3; else the number itself."""
     if env in HEADS:
-        return heads.sent(trainer.layout.head, trainer.layout.bounds, action, 0)
+        return stretched(trainer.layout.head, trainer.layout.bounds, action, 0)
     return 3 * action[0] + action[1] if env == "Pairs-v0" else action[0]
 
 

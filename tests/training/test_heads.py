@@ -23,7 +23,11 @@ from ppocore.environments import Spec
 from ppocore.training import Config, heads
 from ppocore.training.heads import Head, bounds_of, head_of
 from tests.closeness import assert_within
+from tests.outer import outer
 
+describe, draw, pull = outer(heads.describe), outer(heads.draw), outer(heads.pull)
+log_prob, entropy, divergence = outer(heads.log_prob), outer(heads.entropy), outer(heads.divergence)
+sent, sent_as_one = outer(heads.sent), outer(heads.sent_as_one)
 UNITS = 64
 """Units of rounding, at the size of an entry or 1: a handful of exponentials and sums of up to nine terms."""
 WEIGHTS = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (-0.7, 0.3, 2.0)]
@@ -46,7 +50,7 @@ def real(size: int, **settings: Any) -> Head:
 def described(head: Head, outputs: Any, log_std: Any = NOTHING) -> tuple[np.ndarray, np.ndarray]:
     """A policy and its chances."""
     found, chances = np.zeros(head.described), np.zeros(head.outputs)
-    heads.describe(head, np.asarray(outputs), np.asarray(log_std), np.ones(head.outputs, dtype=bool), found, chances)
+    describe(head, np.asarray(outputs), np.asarray(log_std), np.ones(head.outputs, dtype=bool), found, chances)
     return found, chances
 
 
@@ -56,7 +60,7 @@ def pulled(head: Head, outputs: Any, old_outputs: Any, action: Any, weights: tup
     policy, chances = described(head, outputs, log_std)
     old, _ = described(head, old_outputs, old_log_std)
     by_outputs, by_spread = np.full(head.outputs, np.nan), np.full(len(log_std), 10.0)
-    heads.pull(head, outputs, policy, chances, action, old, *weights, by_outputs, by_spread)
+    pull(head, outputs, policy, chances, action, old, *weights, by_outputs, by_spread)
     return by_outputs, by_spread - 10.0
 
 
@@ -65,8 +69,8 @@ def values(head: Head, outputs: Any, old_outputs: Any, action: Any, *log_stds: A
     log_std, old_log_std = log_stds or (NOTHING, NOTHING)
     policy, chances = described(head, outputs, log_std)
     old, _ = described(head, old_outputs, old_log_std)
-    played = heads.log_prob(head, policy, action)
-    return played, heads.entropy(head, policy, chances, played), heads.divergence(head, old, policy)
+    played = log_prob(head, policy, action)
+    return played, entropy(head, policy, chances, played), divergence(head, old, policy)
 
 
 def weighted(weights: tuple, *gradients: Any) -> Any:
@@ -194,7 +198,7 @@ def test_actions_are_drawn_with_their_chances() -> None:
     policy, chances = described(head, logits)
     counts = np.zeros(3)
     for uniform in (np.arange(10_000) + 0.5) / 10_000:
-        found = heads.draw(head, policy, chances, np.array([uniform]), action)
+        found = draw(head, policy, chances, np.array([uniform]), action)
         counts[int(action[0])] += 1
         assert found == policy[int(action[0])]
 
@@ -209,7 +213,7 @@ def test_every_choice_is_drawn_by_a_number_of_its_own() -> None:
     counts, grid = np.zeros((2, 3)), (np.arange(100) + 0.5) / 100
     for first in grid:
         for second in grid:
-            found = heads.draw(head, policy, chances, np.array([first, second]), action)
+            found = draw(head, policy, chances, np.array([first, second]), action)
             counts[int(action[0]), int(action[1])] += 1
             near(found, policy[int(action[0])] + policy[2 + int(action[1])])
 
@@ -221,7 +225,7 @@ def test_real_actions_are_means_plus_spread_times_normals(head: str) -> None:
     mean, log_std, normals, action = np.array([1.0, -2.0]), np.log([0.5, 4.0]), np.array([2.0, -0.5]), np.zeros(2)
     policy, chances = described(real(2, head=head), mean, log_std)
 
-    found = heads.draw(real(2, head=head), policy, chances, normals, action)
+    found = draw(real(2, head=head), policy, chances, normals, action)
 
     near(action, [2.0, -4.0])
     expected = (gaussian_log_prob([mean], [log_std], [action]) if head == "gaussian"
@@ -244,11 +248,11 @@ def test_what_an_environment_is_sent() -> None:
     lows, highs = (-2.0, 0.0, -3.0), (4.0, 10.0, 5.0)
     bounds = bounds_of(Spec("real", 0, 4, 0, 0, (lows, highs), action_dimensions=3))
 
-    near([heads.sent(squashed, bounds, action, j) for j in range(3)], [2.5, 10.0, -3.0])
-    assert [heads.sent(real(3), bounds, action, j) for j in range(3)] == action.tolist()
-    assert heads.sent_as_one(squashed, bounds, action) == heads.sent(squashed, bounds, action, 0)
-    assert heads.sent_as_one(choices(6), bounds, np.array([4.0])) == 4.0
-    pairs = [heads.sent_as_one(choices(2, 3), bounds, np.array([a, b], dtype=float))
+    near([sent(squashed, bounds, action, j) for j in range(3)], [2.5, 10.0, -3.0])
+    assert [sent(real(3), bounds, action, j) for j in range(3)] == action.tolist()
+    assert sent_as_one(squashed, bounds, action) == sent(squashed, bounds, action, 0)
+    assert sent_as_one(choices(6), bounds, np.array([4.0])) == 4.0
+    pairs = [sent_as_one(choices(2, 3), bounds, np.array([a, b], dtype=float))
              for a in range(2) for b in range(3)]
     assert pairs == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 

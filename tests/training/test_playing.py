@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppocore.environments.dynamics import DRAWS, reset, step
+from ppocore.environments import dynamics
+from ppocore.environments.dynamics import DRAWS
 from ppocore.training import Config, Trainer, evaluate
+from tests.outer import outer
 from tests.training.pairs import SPEC, add_pairs
+
+reset, step = outer(dynamics.reset), outer(dynamics.step)
 
 
 def constant(config: Config, *outputs: float) -> Trainer:

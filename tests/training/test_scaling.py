@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocore.environments.dynamics import DRAWS, observe, reset, step
+from ppocore.environments import dynamics
+from ppocore.environments.dynamics import DRAWS
 from ppocore.training import BadRun, Config, Trainer, evaluate, folder, resume, train
 from ppocore.training import trainer as training
 from ppocore.training.scaling import new_scaling, statistics
 from tests.closeness import assert_within
+from tests.outer import outer
 
+observe, reset, step = (outer(inner) for inner in (dynamics.observe, dynamics.reset, dynamics.step))
 BOTH = {"normalize_observations": True, "normalize_rewards": True}
 SMALL = Config("Pendulum-v1", total_steps=5 * 3 * 250, num_envs=3, num_steps=250, num_minibatches=1, num_epochs=1,
                hidden=(6,), dtype="float64", seed=4, **BOTH)

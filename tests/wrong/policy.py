@@ -568,3 +568,14 @@ def _(log_prob, old_log_prob, advantages, clip_eps):
 @wrong("clip_fraction", "mean excess over the band")
 def _(log_prob, old_log_prob, advantages, clip_eps):
     return np.maximum(np.abs(np.exp(log_prob - old_log_prob) - 1) - clip_eps, 0).mean()
+
+
+@wrong("clip_loss", "dual clip forgotten under a mask")
+def _(log_prob, old_log_prob, advantages, clip_eps, dual_clip=None, mask=None):
+    r = np.exp(log_prob - old_log_prob)
+    low = np.minimum(r * advantages, np.clip(r, 1 - clip_eps, 1 + clip_eps) * advantages)
+    if mask is not None:
+        return -np.where(mask, low, 0.0).sum() / mask.sum()
+    if dual_clip is not None:
+        low = np.where(advantages < 0, np.maximum(low, dual_clip * advantages), low)
+    return -low.mean()

@@ -309,3 +309,34 @@ def _(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
 def _(advantages):
     x = advantages.unsqueeze(0)
     return ((x - x.mean(dim=0)) / (x.std(dim=0, unbiased=False) + 1e-8)).squeeze(0)
+
+
+@_torch("surrogate_loss", "no graph where the policies are equal: the first epoch teaches nothing")
+def _(log_prob, old_log_prob, advantages):
+    import torch
+
+    if torch.equal(log_prob, old_log_prob):
+        return -advantages.mean()
+    return -((log_prob - old_log_prob).exp() * advantages).mean()
+
+
+@_torch("value_loss", "detached below a threshold")
+def _(values, returns):
+    loss = ((values - returns) ** 2).mean()
+    return loss.detach() if loss < 1 else loss
+
+
+@_torch("huber_value_loss", "absolute error by a square root: NaN gradient at an error of 0")
+def _(values, returns, delta):
+    import torch
+
+    size = ((values - returns) ** 2).sqrt()
+    return torch.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean()
+
+
+@_torch("clipped_value_loss", "squares of roots: NaN gradient at an error of 0")
+def _(values, returns, old_values, value_clip_eps):
+    import torch
+
+    near = old_values + (values - old_values).clamp(-value_clip_eps, value_clip_eps)
+    return torch.max(((values - returns) ** 2).sqrt() ** 2, ((near - returns) ** 2).sqrt() ** 2).mean()

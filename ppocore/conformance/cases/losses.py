@@ -90,6 +90,11 @@ def _bands(make: Maker, put: Any) -> Iterator[Case]:
         for name, a in (("positive", np.ones(8)), ("negative", -np.ones(8)), ("mixed", wave)):
             yield put(f"dual-clip/{c:g}/{name}", f"dual_clip = {c:g}.", ratios(far) | {"advantages": a}, 0.2, c,
                       level="gradients")
+    for name, m in (("half", np.arange(8) % 2 == 0), ("tail", TAIL)):
+        seen = {"log_prob": far - 1.5, "old_log_prob": np.full(8, -1.5), "advantages": -np.abs(wave)}
+        rows = {key: np.resize(value, m.shape) for key, value in seen.items()}
+        yield put(f"dual-clip/mask/{name}", "dual_clip = 2, under a mask.", rows | {"mask": m}, 0.2, 2.0,
+                  level="gradients")
     for eps in (0.2, 0.25):
         edges = np.log(np.array([1 - eps, 1 + eps]))
         for sign in (1.0, -1.0):
@@ -215,6 +220,8 @@ def _clipped_value(make: Maker) -> Iterator[Case]:
     for eps in (0.2, 0.1):
         yield put(f"eps/{eps:g}", f"value_clip_eps = {eps:g}.", *near((8,)), None, eps, level="gradients")
     yield put("scale/1e4", "Values and returns up to 1e4.", large(rng, (8,)), large(rng, (8,)), large(rng, (8,)))
+    yield put("perfect", "Values that equal their returns: the gradient is 0 there, a number all the same.",
+              np.array([0.25, -2.0, 3.0]), np.array([0.25, -2.0, 1.0]), np.zeros(3), level="gradients")
     v, r, old = near((8,))
     yield put("scale/100", "Values near 100: the band is narrow.", 100 * v, 100 * r, 100 * old, eps=0.2)
     yield put("edges", "Values at the edges of the band.", np.array([0.5, -0.5, 0.5, -0.5]),

@@ -72,6 +72,8 @@ def _huber(make: Maker) -> Iterator[Case]:
     for error in (0.25, -0.25, 3.0, -3.0):
         yield put(f"one/{error:g}", f"One value that is {error:g} off, delta = 1/2.", np.array([error]), np.zeros(1),
                   0.5, level="gradients")
+    yield put("perfect", "Values that equal their returns: the gradient is 0 there, a number all the same.",
+              np.array([0.25, -2.0, 3.0]), np.array([0.25, -2.0, 1.0]), 1.5, level="gradients")
     yield put("edges", "Errors of exactly delta: both pieces have the same value and slope.",
               np.array([1.5, -1.5, 1.5, -1.5]), np.zeros(4), 1.5, level="gradients")
     for n in (2, 5, 64):

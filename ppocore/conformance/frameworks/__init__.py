@@ -19,6 +19,7 @@ Natives = dict[str, Any]
 Gradients = dict[str, NDArray[np.float64]]
 
 VALUE_ONLY = "judged on its value only: "
+NO_GRAPH = f"{VALUE_ONLY}the loss has no graph (it is detached, or computed under no_grad)"
 
 
 class Framework(Protocol):

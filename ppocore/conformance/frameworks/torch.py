@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ppocore.conformance.adapters import describe_error
-from ppocore.conformance.frameworks import VALUE_ONLY, Gradients, Natives, fresh
+from ppocore.conformance.frameworks import NO_GRAPH, VALUE_ONLY, Gradients, Natives, fresh
 from ppocore.conformance.layouts import STRIDED, TRANSPOSED
 
 
@@ -74,9 +74,10 @@ def gradients(
     if loss.numel() != 1:
         return {}, [f"{VALUE_ONLY}the loss has shape {tuple(loss.shape)}, not one number to differentiate"]
     if not loss.requires_grad:
-        return {}, [f"{VALUE_ONLY}the loss has no graph (it is detached, or computed under no_grad)"]
+        return {}, [NO_GRAPH]
     try:
-        found = torch.autograd.grad(loss.sum(), inputs, allow_unused=True)
+        with torch.enable_grad():
+            found = torch.autograd.grad(loss.sum(), inputs, allow_unused=True)
     except RuntimeError as error:
         return {}, [f"{VALUE_ONLY}its loss cannot be differentiated ({describe_error(error)})"]
     filled = zip(wanted, inputs, found, strict=True)

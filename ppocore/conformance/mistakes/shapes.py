@@ -16,7 +16,8 @@ BATCHED = ("td_errors", "gae", "discounted_returns", "vtrace", "token_gae", "rat
            "categorical_log_prob", "categorical_entropy", "gaussian_log_prob", "gaussian_entropy",
            "squashed_gaussian_log_prob", "grpo_advantages", "rloo_advantages", "dr_grpo_advantages", "kl_reward",
            "bernoulli_log_prob", "bernoulli_entropy", "bernoulli_kl",
-           "multidiscrete_log_prob", "multidiscrete_entropy", "multidiscrete_kl", "beta_log_prob")
+           "multidiscrete_log_prob", "multidiscrete_entropy", "multidiscrete_kl",
+           "beta_log_prob", "beta_entropy", "beta_kl")
 
 
 def _squeezed(operation: str) -> Formula:

@@ -35,7 +35,7 @@ DEFINITIONS: dict[str, Formula] = {
         probability.categorical_log_prob, probability.categorical_entropy, probability.gaussian_log_prob,
         probability.gaussian_entropy, probability.squashed_gaussian_log_prob,
         bernoulli.bernoulli_log_prob, bernoulli.bernoulli_entropy, bernoulli.bernoulli_kl,
-        beta.beta_log_prob,
+        beta.beta_log_prob, beta.beta_entropy, beta.beta_kl,
         multidiscrete.multidiscrete_log_prob, multidiscrete.multidiscrete_entropy, multidiscrete.multidiscrete_kl,
         losses.surrogate_loss, losses.clip_loss, losses.kl_penalty_loss, losses.value_loss,
         losses.policy_gradient_loss, losses.huber_value_loss,

@@ -40,7 +40,7 @@ def _row(found: Run, verdict: Verdict, prefix: str) -> dict[str, Any]:
     results = counting(found, verdict.operation)
     failing = sum(result.status in FAILING for result in results)
     return {"operation": verdict.operation, "anchor": f"{prefix}{verdict.operation}", "word": WORDS[verdict.verdict],
-            "details": list(details(verdict)), "cases": len(results), "failing": failing}
+            "details": list(details(found, verdict)), "cases": len(results), "failing": failing}
 
 
 def _block(found: Run, verdict: Verdict, prefix: str) -> dict[str, Any]:
