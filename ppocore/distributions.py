@@ -112,9 +112,9 @@ def categorical_log_prob(
             return quick
     z, legal = _rows(door, logits, action_mask)
     chosen = door.actions("actions", actions, "B", legal)
-    exact = CategoricalLogProb(np.empty(len(z)), np.empty_like(z))
-    chosen_rows(z, legal, chosen, *exact)
-    return CategoricalLogProb(door.out(exact.log_prob), door.out(exact.grad_logits))
+    log_prob, grad_logits = np.empty(len(z)), np.empty_like(z)
+    chosen_rows(z, legal, chosen, log_prob, grad_logits)
+    return CategoricalLogProb(door.out(log_prob), door.out(grad_logits))
 
 
 def categorical_entropy(logits: ArrayLike, *, action_mask: ArrayLike | None = None) -> CategoricalEntropy:
@@ -167,9 +167,9 @@ def categorical_entropy(logits: ArrayLike, *, action_mask: ArrayLike | None = No
         if entropy_rows(logits, action_mask, *quick):
             return quick
     z, legal = _rows(door, logits, action_mask)
-    exact = CategoricalEntropy(np.empty(len(z)), np.empty_like(z))
-    entropy_rows(z, legal, *exact)
-    return CategoricalEntropy(door.out(exact.entropy), door.out(exact.grad_logits))
+    entropy, grad_logits = np.empty(len(z)), np.empty_like(z)
+    entropy_rows(z, legal, entropy, grad_logits)
+    return CategoricalEntropy(door.out(entropy), door.out(grad_logits))
 
 
 def gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: ArrayLike) -> GaussianLogProb:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Bools, Floats, Ints
-from ppocore._kernels import kernel
+from ppocore._kernels import inner, kernel
 from ppocore._threads import THREADS, WORTH_IT, pieces, spread
 
 CHUNK = 1 << 14
@@ -29,7 +29,7 @@ class _Chunk(NamedTuple):
     log_totals: Floats
 
 
-def chosen_rows(logits: Any, legal: Bools | None, actions: Ints, log_prob: Any, grad_logits: Any) -> bool:
+def chosen_rows(logits: Any, legal: Any, actions: Ints, log_prob: Any, grad_logits: Any) -> bool:
     """Write log pi of the actions and its derivative; whether all legal logits are finite and every row has one."""
 
     def finish(chunk: _Chunk, rows: slice) -> None:
@@ -42,7 +42,7 @@ def chosen_rows(logits: Any, legal: Bools | None, actions: Ints, log_prob: Any, 
     return _in_chunks(logits, legal, finish)
 
 
-def entropy_rows(logits: Any, legal: Bools | None, entropy: Any, grad_logits: Any) -> bool:
+def entropy_rows(logits: Any, legal: Any, entropy: Any, grad_logits: Any) -> bool:
     """Write the entropy of every row and its derivative; whether all legal logits are finite and every row has one."""
 
     def finish(chunk: _Chunk, rows: slice) -> None:
@@ -51,7 +51,7 @@ def entropy_rows(logits: Any, legal: Bools | None, entropy: Any, grad_logits: An
     return _in_chunks(logits, legal, finish)
 
 
-def _in_chunks(logits: Any, legal: Bools | None, finish: Callable[[_Chunk, slice], None]) -> bool:
+def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None]) -> bool:
     """Hand every chunk of rows to `finish`; whether all legal logits are finite and every row has one."""
     length, width = logits.shape
     size = min(length, max(1, CHUNK // width))
@@ -63,7 +63,7 @@ def _in_chunks(logits: Any, legal: Bools | None, finish: Callable[[_Chunk, slice
         for first in part:
             rows = slice(first, min(first + size, part.stop))
             chunk = _Chunk(*(x[: rows.stop - first] for x in room))
-            allowed = legal[rows] if everything is None else everything[: rows.stop - first]  # type: ignore[index]
+            allowed = legal[rows] if everything is None else everything[: rows.stop - first]
             right &= _gaps(logits[rows], allowed, chunk.gaps)
             with np.errstate(all="ignore"):
                 np.exp(chunk.gaps, chunk.weights)
@@ -149,7 +149,7 @@ def _entropies(
             slope[j] = weight[j] * (gap[j] - total) + 0.0
 
 
-@kernel
+@inner
 def _fold(terms: Floats) -> float:
     """The sum, the second half added to the first until one is left: as few additions in a row as can be."""
     count = len(terms)
@@ -158,4 +158,5 @@ def _fold(terms: Floats) -> float:
         for j in range(count - half):
             terms[j] = terms[j] + terms[half + j]
         count = half
-    return terms[0]
+    total: float = terms[0]
+    return total
