@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Bools, Doorman, Floats, Ints
-from ppocore.distributions import chosen_log_prob, log_softmax
+from ppocore.distributions import log_softmax
 from ppocore.divergences import categorical_kl_rows, prob_difference
+from ppocore.softmax_rows import chosen_rows, entropy_rows
 
 
 class MultiDiscreteLogProb(NamedTuple):
@@ -99,9 +100,9 @@ def multidiscrete_log_prob(
     for k, part in enumerate(_slices(sizes)):
         head = np.ascontiguousarray(legal[:, part])
         chosen = door.actions(f"actions of choice {k}", taken[:, k], "B", head)
-        log_probs = log_softmax(np.ascontiguousarray(z[:, part]), head)
-        own, grad_logits[:, part] = chosen_log_prob(log_probs, chosen)
-        log_prob = log_prob + own
+        own, slopes = np.empty(len(z)), np.empty(head.shape)
+        chosen_rows(np.ascontiguousarray(z[:, part]), head, chosen, own, slopes)
+        log_prob, grad_logits[:, part] = log_prob + own, slopes
     return MultiDiscreteLogProb(door.out(log_prob), door.out(grad_logits))
 
 
@@ -158,11 +159,9 @@ def multidiscrete_entropy(
     entropy, grad_logits = np.zeros(len(z)), np.empty_like(z)
     for part in _slices(sizes):
         head = np.ascontiguousarray(legal[:, part])
-        log_probs = log_softmax(np.ascontiguousarray(z[:, part]), head)
-        probs, surprise = np.exp(log_probs), np.where(head, -log_probs, 0.0)
-        own = (probs * surprise).sum(axis=1)
-        grad_logits[:, part] = probs * (surprise - own[:, None])
-        entropy = entropy + own
+        own, slopes = np.empty(len(z)), np.empty(head.shape)
+        entropy_rows(np.ascontiguousarray(z[:, part]), head, own, slopes)
+        entropy, grad_logits[:, part] = entropy + own, slopes
     return MultiDiscreteEntropy(door.out(entropy), door.out(grad_logits))
 
 

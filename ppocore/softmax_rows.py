@@ -1,4 +1,4 @@
-"""Softmax over many rows, quickly: what `categorical_log_prob` and `categorical_entropy` do to a batch.
+"""Softmax over many rows, quickly: what log-probabilities and entropies of categorical policies are made of.
 
 Rows are worked on in chunks that stay in the cache, large batches in threads.  exp, log1p and expm1 run over a whole
 chunk in NumPy's vector loops; what lies between them are loops without branches.  As in `log_softmax_kernel` the

@@ -32,7 +32,7 @@ ROOMS = {
     "bernoulli": {"divergences"},
     "beta_function": set(),
     "beta": {"beta_function"},
-    "multidiscrete": {"distributions", "divergences"},
+    "multidiscrete": {"distributions", "divergences", "softmax_rows"},
     "advantages": {"reductions"},
     "off_policy": {"advantages"},
     "diagnostics": {"importance"},

@@ -22,6 +22,8 @@ from ppocore import _threads
 from ppocore.advantages import GAE, NARROW, _gae_loop
 from ppocore.losses import CHUNK, LARGEST_LOG_RATIO
 from tests.closeness import assert_within
+from tests.test_softmax_rows import answers
+from tests.test_softmax_rows import batch as rows
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = [1, NARROW, NARROW + 1, 200, 2 * _threads.WORTH_IT // 24 + 1]
@@ -118,7 +120,8 @@ def everything() -> str:
     """Digests of large calls, in as many threads as this process has."""
     both = (np.float32, np.float64)
     rollouts = [digest(estimates(rollout(WIDTHS[-1], dtype))) for dtype in both]
-    return " ".join(rollouts + [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both])
+    policies = [digest(answers(*rows(width, dtype))) for dtype in both for width in (5, 18)]
+    return " ".join(rollouts + policies + [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both])
 
 
 def test_several_callers_at_once() -> None:

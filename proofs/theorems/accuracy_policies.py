@@ -9,16 +9,18 @@ import numpy as np
 from flint import arb, fmpq
 
 import ppocore
-from ppocore import distributions, divergences, importance, squashed
+from ppocore import distributions, divergences, importance, softmax_rows, squashed
 from ppocore._kernels import plain
 from proofs.bounds import terms
 from proofs.bounds.measure import Target
 from proofs.bounds.trees import height, numpy_sum
 from proofs.ledger import proof, refutation
 from proofs.ledger.outcome import Outcome
-from proofs.methods.balls import Ball, examined, within
+from proofs.methods.balls import Ball, examined, interval, within
 from proofs.methods.exact import everywhere
 from proofs.methods.rounding import LIBM_UNITS, TANH_UNITS, ZERO, Desk, Inexact
+from proofs.methods.softmax import body as row_body
+from proofs.methods.softmax import table
 from proofs.theorems.accuracy import UNIT, array, body, symbols
 
 Q = Fraction
@@ -82,6 +84,86 @@ def _entropy_within(n):
         and entropy.within(claim)
         and slope.within(by_slope)
     )
+
+
+CHUNKS = [f"ppocore.softmax_rows:{name}" for name in ("_totals", "_chosen_slopes", "_entropies")]
+
+
+@proof("ACC-06", "flint", "in chunks: e^-g: g + 2; 1 + R: 1 + (A - 2) R / (1 + R); pi from both: 2 more, 1 for the largest;"
+       " 1 to 7 actions, 0 to 6 of them as large", code=[*CATEGORICAL, *CHUNKS])
+def _() -> Outcome:
+    return everywhere("rows", (
+        (_prob_within(others, ties), {"others": others, "ties": ties})
+        for others in range(7) for ties in range(7 - others)
+    ))
+
+
+def _prob_within(others, ties):
+    """Logits below the largest, the largest and `ties` as large, and an illegal one."""
+    desk = Desk()
+    gap = desk.number(signed=False, small=True)
+    weight_is_right = np.exp(Inexact(desk, -gap.value, gap.value)).within(
+        desk.value_of("exp", -gap.value) * (gap.size + LIBM))
+    weights = symbols(others, desk, signed=False)
+    legal = others + ties + 1
+    row = table(*weights, *[1.0] * (ties + 1), Inexact(desk, 0))
+    gaps, totals = table(*[-1.0] * others, *[0.0] * (ties + 1), -np.inf), table(0.0)[0]
+    row_body(softmax_rows._totals)(gaps, row, totals)
+    rest = sum((weight.value for weight in weights), ZERO) + ties
+    whole = 1 + totals[0]
+    if legal == 1:
+        return weight_is_right and whole.within(ZERO)
+    relative = desk.steady(whole)
+    inverse = desk.value_of("inverse", whole.value)
+    slopes = row.copy()
+    # The illegal action is the one taken: the derivatives of all others are -pi.
+    row_body(softmax_rows._chosen_slopes)(row, totals, [legal], [Inexact(desk, 0)], slopes)
+    return (
+        weight_is_right
+        and whole.within(1 + rest + (legal - 2) * rest)
+        and all(slope.within(weight.value * inverse * (relative + 2))
+                for slope, weight in zip(slopes[0], weights, strict=False))
+        and all(slope.within(inverse * (relative + 1)) for slope in slopes[0, others:legal])
+    )
+
+
+@proof("ACC-06", "flint", "3 + (1 - 2 pi)(s + 2) <= 3 s + 2 with pi = e^-s <= 1/2: cells up to s = 2, then at once",
+       code=CATEGORICAL)
+def _() -> Outcome:
+    # e^-s = 1/2 lies above s = 44/64; from s = 3/2 on, 1 - 2 pi <= 1 is enough.
+    cells = [interval(Q(k, 64), Q(k + 1, 64)) for k in range(44, 128)]
+    return everywhere("cells", (
+        (bool(3 + (1 - 2 * (-s).exp()) * (s + 2) <= 3 * s + 2), {"cell": k}) for k, s in enumerate(cells)
+    ))
+
+
+@proof("ACC-06", "flint", "in chunks: entropy, added in halves, and its derivative, from pi and -log pi with errors, 2 to 9"
+       " actions", code=[*CATEGORICAL, *CHUNKS])
+def _() -> Outcome:
+    return everywhere("sizes", ((_entropy_in_chunks_within(n), {"actions": n}) for n in range(2, 10)))
+
+
+def _entropy_in_chunks_within(n):
+    """The totals are 0, so that the weights are the probabilities and the gaps are log pi."""
+    desk = Desk()
+    surprise, error = symbols(n, desk, signed=False, small=True), symbols(n, desk, signed=False, small=True)
+    probs = symbols(n, desk, signed=False)
+    gaps = table(*(Inexact(desk, -s.value, e.value) for s, e in zip(surprise, error, strict=True)))
+    weights = table(*(Inexact(desk, p.value, p.value * (e.value + LIBM)) for p, e in zip(probs, error, strict=True)))
+    exact = sum((p.value * s.value for p, s in zip(probs, surprise, strict=True)), ZERO)
+    gap = desk.name(Inexact(desk, surprise[0].value - exact), signed=True)
+    entropy, slopes, zero = table(0.0)[0], table(*[0.0] * n), table(0.0)[0]
+
+    def run():
+        row_body(softmax_rows._entropies)(gaps.copy(), weights.copy(), zero, zero, table(*[0.0] * n)[0], entropy, slopes)
+
+    # The first path: every probability is above 0.
+    next(desk.paths(run))
+    h = height(n)
+    claim = sum((p.value * (s.size * (e.size + LIBM + 1 + h) + e.size)
+                 for p, s, e in zip(probs, surprise, error, strict=True)), ZERO)
+    by_slope = probs[0].value * (error[0].size + claim + gap.size * (error[0].size + LIBM + 2))
+    return entropy[0].within(claim) and slopes[0, 0].within(by_slope)
 
 
 def _log_prob_is_relative(logits, action):

@@ -20,11 +20,14 @@ from proofs.methods import coq, lemmas
 from proofs.methods.balls import Ball, Rounded, U, decided, equal, exact, examined, interval, seeded, within
 from proofs.methods.closed_forms import Formula
 from proofs.methods.policies import mean, score
+from proofs.methods.softmax import Softmax
 from proofs.methods.solver import every, forall, on_every_path
 from proofs.methods.symbolic import Exp, Log, Sym, array, reals, term
 
 HOME = "ppocore.distributions:"
 KERNEL, LOG_PROB, ENTROPY = HOME + "log_softmax_kernel", HOME + "categorical_log_prob", HOME + "categorical_entropy"
+CHUNKS = ["ppocore.softmax_rows:_gaps", "ppocore.softmax_rows:_totals"]
+CHOSEN = [*CHUNKS, "ppocore.softmax_rows:_take", "ppocore.softmax_rows:_chosen_slopes"]
 F = Fraction
 SIZE = 3
 
@@ -119,6 +122,28 @@ def _() -> Outcome:
     return every([proves(region) for region in Region.all()])
 
 
+@proof("CAT-02", "z3", f"{WHERE}: in chunks, ties counted apart: the kernel's log-probability, and 1[i = j] - pi_j",
+       code=[*CHOSEN, LOG_PROB])
+def _() -> Outcome:
+    def proves(region, action):
+        def run():
+            z = list(map(Sym, region.z))
+            return log_softmax(z, region.legal), Softmax(z, region.legal).chosen(action)
+
+        def claim(out):
+            known, (right, log_prob, slopes) = out
+            same = term(log_prob) == term(known[action])
+            by_logit = [
+                term(slopes[j]) == (1 if action == j else 0) - (Exp(term(known[j])) if region.legal[j] else 0)
+                for j in range(SIZE)
+            ]
+            return z3.And(z3.BoolVal(right), same, *by_logit)
+
+        return region.prove(run, claim)
+
+    return every([proves(region, action) for region in Region.all() for action in region.actions])
+
+
 def _with_plus(z, i, j):
     def derivative():
         return log_softmax(seeded(map(Ball, z), "z"), [True] * len(z))[i].partial(("z", j))
@@ -139,6 +164,27 @@ def _() -> Outcome:
     slopes = [-mean(p, [score(p, a, j) * (log_p[a] + 1) for a in range(4)]) for j in range(4)]
     claims = [slopes[j] == -p[j] * (log_p[j] + entropy) for j in range(4)]
     return every([forall([*p, *log_p], [z3.Sum(p) == 1], claim) for claim in claims])
+
+
+@proof("CAT-03", "z3", f"{WHERE}: in chunks: pi and -log pi of the kernel, H = -sum pi log pi, -pi (log pi + H)",
+       code=[*CHUNKS, "ppocore.softmax_rows:_entropies", ENTROPY])
+def _() -> Outcome:
+    def proves(region):
+        def run():
+            z = list(map(Sym, region.z))
+            return log_softmax(z, region.legal), Softmax(z, region.legal).entropy()
+
+        def claim(out):
+            known, (right, entropy, slopes, probs, surprise) = out
+            p, s = list(map(term, probs)), list(map(term, surprise))
+            kernel = [z3.And(p[j] == Exp(term(known[j])), s[j] == -term(known[j])) for j in region.actions]
+            unused = [z3.And(p[j] == 0, s[j] == 0) for j in range(SIZE) if not region.legal[j]]
+            by_logit = [term(slopes[j]) == p[j] * (s[j] - term(entropy)) for j in range(SIZE)]
+            return z3.And(z3.BoolVal(right), *kernel, *unused, term(entropy) == mean(p, s), *by_logit)
+
+        return region.prove(run, claim)
+
+    return every([proves(region) for region in Region.all()])
 
 
 def entropy_of(z):

@@ -83,6 +83,37 @@ def test_equal_and_extreme_policies_keep_their_bound() -> None:
     assert held("categorical_entropy", {"logits": z / 2})
 
 
+def _rows_of(actions: int) -> Any:
+    """Flat and spread rows, ties, one action ahead, gaps of 60 and of 1400, offsets: every legal logit counts."""
+    draw = np.random.default_rng(actions)
+    rows = draw.normal(size=(10, actions)) * np.array([[1e-9], [1], [8], [30], [300], [1], [1], [1], [0], [1]])
+    rows[5] = draw.choice((-30.0, 30.0), actions)
+    rows[6] = draw.choice((-700.0, 700.0), actions)
+    rows[7] = draw.integers(-1, 2, actions)
+    rows[9, 0] += 40
+    return rows + np.array([[0], [1e3], [0], [0], [0], [1e3], [0], [0], [7.7], [0]])
+
+
+@pytest.mark.theorem("ACC-06")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("actions", [1, 2, 3, 7, 8, 9, 31, 300])
+@pytest.mark.parametrize("masked", ["none", "some", "all but one"])
+def test_rows_in_chunks_keep_their_bound(actions: int, dtype: Any, masked: str) -> None:
+    logits, draw = _rows_of(actions), np.random.default_rng(0)
+    legal = np.ones(logits.shape, dtype=bool)
+    if masked != "none":
+        legal = draw.random(logits.shape) < (0.6 if masked == "some" else 0)
+        legal[np.arange(10), draw.integers(0, actions, 10)] = True
+    # Whatever a masked action holds, 0 serves as well: the definitions read numbers only.
+    given = np.where(legal, logits, 0).astype(dtype)
+    best = np.where(legal, given, -np.inf).argmax(axis=1)
+    worst = np.where(legal, given, np.inf).argmin(axis=1)
+
+    assert held("categorical_entropy", {"logits": given, "action_mask": legal})
+    for taken in (best, worst):
+        assert held("categorical_log_prob", {"logits": given, "actions": taken, "action_mask": legal})
+
+
 @pytest.mark.theorem("ACC-15")
 def test_the_adaptive_coefficient_is_exact_on_both_sides_of_both_thresholds() -> None:
     for kl, factor in ((0.0150001, 2.0), (0.0149999, 1.0), (0.0066667, 1.0), (0.0066666, 0.5), (-1.0, 0.5)):

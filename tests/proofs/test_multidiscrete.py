@@ -61,3 +61,7 @@ def test_one_choice_is_a_categorical_bit_for_bit() -> None:
     assert single.log_prob == plain.log_prob
     assert np.array_equal(single.grad_logits, plain.grad_logits)
     assert np.array_equal(multidiscrete_kl(ROW, OTHER, [7]).kl, categorical_kl(ROW, OTHER).kl)
+    for one, other in zip(
+        multidiscrete_entropy(ROW, [7], action_mask=mask), categorical_entropy(ROW, action_mask=mask), strict=True
+    ):
+        assert np.array_equal(one, other)
