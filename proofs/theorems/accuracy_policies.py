@@ -89,8 +89,8 @@ def _entropy_within(n):
 CHUNKS = [f"ppocore.softmax_rows:{name}" for name in ("_totals", "_chosen_slopes", "_entropies")]
 
 
-@proof("ACC-06", "flint", "in chunks: e^-g: g + 2; 1 + R: 1 + (A - 2) R / (1 + R); pi from both: 2 more, 1 for the largest;"
-       " 1 to 7 actions, 0 to 6 of them as large", code=[*CATEGORICAL, *CHUNKS])
+@proof("ACC-06", "flint", "in chunks: e^-g: g + 2; 1 + R: 1 + (A - 2) R / (1 + R); pi from both: 2 more, 1 at the top;"
+       " 1 to 7 actions, with every number of ties", code=[*CATEGORICAL, *CHUNKS])
 def _() -> Outcome:
     return everywhere("rows", (
         (_prob_within(others, ties), {"others": others, "ties": ties})
@@ -137,8 +137,8 @@ def _() -> Outcome:
     ))
 
 
-@proof("ACC-06", "flint", "in chunks: entropy, added in halves, and its derivative, from pi and -log pi with errors, 2 to 9"
-       " actions", code=[*CATEGORICAL, *CHUNKS])
+@proof("ACC-06", "flint", "in chunks: entropy, added in halves, and its derivative, from pi and -log pi with errors,"
+       " 2 to 9 actions", code=[*CATEGORICAL, *CHUNKS])
 def _() -> Outcome:
     return everywhere("sizes", ((_entropy_in_chunks_within(n), {"actions": n}) for n in range(2, 10)))
 
@@ -152,10 +152,10 @@ def _entropy_in_chunks_within(n):
     weights = table(*(Inexact(desk, p.value, p.value * (e.value + LIBM)) for p, e in zip(probs, error, strict=True)))
     exact = sum((p.value * s.value for p, s in zip(probs, surprise, strict=True)), ZERO)
     gap = desk.name(Inexact(desk, surprise[0].value - exact), signed=True)
-    entropy, slopes, zero = table(0.0)[0], table(*[0.0] * n), table(0.0)[0]
+    entropy, slopes, terms_, zero = table(0.0)[0], table(*[0.0] * n), table(*[0.0] * n)[0], table(0.0)[0]
 
     def run():
-        row_body(softmax_rows._entropies)(gaps.copy(), weights.copy(), zero, zero, table(*[0.0] * n)[0], entropy, slopes)
+        row_body(softmax_rows._entropies)(gaps.copy(), weights.copy(), zero, zero, terms_, entropy, slopes)
 
     # The first path: every probability is above 0.
     next(desk.paths(run))
