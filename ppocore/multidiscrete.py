@@ -96,12 +96,13 @@ def multidiscrete_log_prob(
     door = Doorman("multidiscrete_log_prob")
     z, sizes, legal = _rows(door, logits, nvec, action_mask)
     taken = door.choices("actions", actions, "B N", sizes)
+    if action_mask is not None:
+        _require_legal(door, taken, sizes, legal)
     log_prob, grad_logits = np.zeros(len(z)), np.empty_like(z)
     for k, part in enumerate(_slices(sizes)):
         head = np.ascontiguousarray(legal[:, part])
-        chosen = door.actions(f"actions of choice {k}", taken[:, k], "B", head)
         own, slopes = np.empty(len(z)), np.empty(head.shape)
-        chosen_rows(np.ascontiguousarray(z[:, part]), head, chosen, own, slopes)
+        chosen_rows(np.ascontiguousarray(z[:, part]), head, np.ascontiguousarray(taken[:, k]), own, slopes)
         log_prob, grad_logits[:, part] = log_prob + own, slopes
     return MultiDiscreteLogProb(door.out(log_prob), door.out(grad_logits))
 
@@ -242,6 +243,15 @@ def _rows(
             found = f"is all False in the {part.stop - part.start} columns of choice {k}"
             raise door.refusal(f"action_mask[{np.argmax(empty)}]", found, "every choice needs a legal action")
     return z, sizes, legal
+
+
+def _require_legal(door: Doorman, taken: Ints, sizes: Ints, legal: Bools) -> None:
+    """Refuse an action that the mask does not allow; each is one of its choice already."""
+    allowed = np.take_along_axis(legal, taken + (np.cumsum(sizes) - sizes), axis=1)
+    if not allowed.all():
+        k, row = np.argwhere(~allowed.T)[0]
+        found = f"is {taken[row, k]}"
+        raise door.refusal(f"actions of choice {k}[{row}]", found, "every action must be allowed by action_mask")
 
 
 def _slices(sizes: Ints) -> Iterator[slice]:

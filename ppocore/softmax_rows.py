@@ -30,7 +30,7 @@ class _Chunk(NamedTuple):
 
 
 def chosen_rows(logits: Any, legal: Any, actions: Ints, log_prob: Any, grad_logits: Any) -> bool:
-    """Write log pi of the actions and its derivative; whether all legal logits are finite and every row has one."""
+    """Write log pi of the actions and its derivative; False where a legal logit is not finite or a row has none."""
 
     def finish(chunk: _Chunk, rows: slice) -> None:
         taken = chunk.log_totals
@@ -43,7 +43,7 @@ def chosen_rows(logits: Any, legal: Any, actions: Ints, log_prob: Any, grad_logi
 
 
 def entropy_rows(logits: Any, legal: Any, entropy: Any, grad_logits: Any) -> bool:
-    """Write the entropy of every row and its derivative; whether all legal logits are finite and every row has one."""
+    """Write the entropy of every row and its derivative; False where a legal logit is not finite or a row has none."""
 
     def finish(chunk: _Chunk, rows: slice) -> None:
         _entropies(*chunk, np.empty(logits.shape[1]), entropy[rows], grad_logits[rows])
@@ -52,26 +52,29 @@ def entropy_rows(logits: Any, legal: Any, entropy: Any, grad_logits: Any) -> boo
 
 
 def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None]) -> bool:
-    """Hand every chunk of rows to `finish`; whether all legal logits are finite and every row has one."""
+    """Hand every chunk of rows to `finish`; False as soon as a legal logit is not finite or a row has none."""
     length, width = logits.shape
     size = min(length, max(1, CHUNK // width))
     everything = np.ones((size, width), dtype=bool) if legal is None else None
 
     def work(part: range) -> bool:
         room = _Chunk(np.empty((size, width)), np.empty((size, width)), np.empty(size), np.empty(size))
-        right = True
         for first in part:
             rows = slice(first, min(first + size, part.stop))
-            chunk = _Chunk(*(x[: rows.stop - first] for x in room))
-            allowed = legal[rows] if everything is None else everything[: rows.stop - first]
-            right &= _gaps(logits[rows], allowed, chunk.gaps)
+            count = rows.stop - first
+            chunk = room if count == size else _Chunk(*(x[:count] for x in room))
+            allowed = legal[rows] if everything is None else everything[:count]
+            if not _gaps(logits[rows], allowed, chunk.gaps):
+                return False
             with np.errstate(all="ignore"):
                 np.exp(chunk.gaps, chunk.weights)
                 _totals(chunk.gaps, chunk.weights, chunk.totals)
                 np.log1p(chunk.totals, chunk.log_totals)
                 finish(chunk, rows)
-        return right
+        return True
 
+    if length == size:
+        return work(range(0, length, size))
     return all(spread(work, pieces(length, size, THREADS if logits.size >= WORTH_IT else 1)))
 
 
@@ -87,9 +90,9 @@ def _gaps(logits: Floats, legal: Bools, gaps: Floats) -> bool:
             top = z if allowed[j] & (z > top) else top
         wrong = wrong | (top - top != 0)
         for j in range(len(row)):
-            away = np.float64(row[j]) - top
-            wrong = wrong | (allowed[j] & (away - away != 0))
-            gap[j] = away if allowed[j] else -np.inf
+            z = np.float64(row[j])
+            wrong = wrong | (allowed[j] & (z - z != 0))
+            gap[j] = z - top if allowed[j] else -np.inf
     return not wrong
 
 

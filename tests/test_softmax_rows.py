@@ -287,6 +287,16 @@ def test_actions_that_are_none_are_refused(rows: int | None, kind: type) -> None
         categorical_log_prob(logits, illegal, action_mask=legal)
 
 
+def test_several_choices_refuse_an_action_that_the_mask_does_not_allow() -> None:
+    legal = np.array([[True, True, True, True, False], [True, False, True, False, True]])
+    for actions, found in (
+        ([[0, 0], [1, 0]], "0[1] is 1"), ([[0, 2], [0, 0]], "1[0] is 2"), ([[0, 2], [1, 0]], "0[1] is 1"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="multidiscrete_log_prob: ") as refused:
+            multidiscrete_log_prob(np.zeros((2, 5)), actions, [2, 3], action_mask=legal)
+        assert f"actions of choice {found}; every action must be allowed by action_mask." in str(refused.value)
+
+
 def test_logits_so_far_apart_that_their_difference_overflows() -> None:
     """Finite, hence accepted: the lower action has probability 0."""
     far = np.array([[1e308, -1e308, 1e308]])
