@@ -20,7 +20,10 @@ LINES, COLUMNS = 24, 80
 MOST = 10
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)(?![\w.])")
 
-WRONG = [wrong for wrong in everything() if wrong.expect != "green" and wrong.framework == "numpy"][::8]
+EXCUSED = ("ppo_loss: vf_coef ignored", "clipped_value_loss: mask ignored in the count")
+"""Red only as a whole: a convention that needs no declaration explains many of their answers one by one."""
+ALL = [wrong for wrong in everything() if wrong.expect != "green" and wrong.framework == "numpy"]
+WRONG = ALL[::8] + [wrong for wrong in ALL if f"{wrong.operation}: {wrong.name}" in EXCUSED]
 
 
 def lines(run, width=COLUMNS):

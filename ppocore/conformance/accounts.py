@@ -57,7 +57,7 @@ def account(found: Run, verdict: Verdict, result: Result | None = None) -> Accou
     inner = ", ".join(f'"{name}": "{value}"' for name, value in to_declare(found, verdict).items())
     return Account(verdict, mistakes, says, operation.formula if operation else "", chosen,
                    f"CONVENTIONS = {{{inner}}}" if inner else "",
-                   _again(found, chosen.id if chosen else verdict.operation))
+                   _again(found, chosen.id if chosen and _red_alone(chosen) else verdict.operation))
 
 
 def counting(found: Run, operation: str) -> list[Result]:
@@ -164,9 +164,16 @@ def _worst(results: Sequence[Result]) -> Result | None:
     return min((r for r in results if r.status in FAILING), key=_size, default=None)
 
 
-def _size(result: Result) -> tuple[int, int]:
-    given = (result.counterexample or {}).get("inputs")
-    return (0, sum(count(value) for value in given.values())) if given else (1, 0)
+def _size(result: Result) -> tuple[bool, int, int]:
+    """The example that was made smaller first, then any by its numbers."""
+    example = result.counterexample or {}
+    given = example.get("inputs")
+    return ("alone" not in example, *((0, sum(count(value) for value in given.values())) if given else (1, 0)))
+
+
+def _red_alone(result: Result) -> bool:
+    """False if the case by itself is green: it takes others to tell that no convention explains it."""
+    return bool((result.counterexample or {}).get("alone", True))
 
 
 def count(value: object) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +31,8 @@ def diagnose(
     judge = Judge(operation, dtype, asked, own)
     judge.moved = moved_by_poison(judge.answered, ask)
     finding = judge.finding()
-    results = build_results(judge.bench, asked, finding.shown, finding.mistakes, judge.unjudged, judge.moved, ask)
+    results = build_results(judge.bench, asked, finding.shown, finding.mistakes, judge.unjudged, judge.moved, ask,
+                            judge.excused)
     return results, _verdict(operation, results, finding, own, strict)
 
 
@@ -137,6 +139,20 @@ class Judge:
         declared = self.declared.get(name, convention.default)
         wanted = ["", *plain, declared]
         return list(dict.fromkeys("" if v == convention.default else v for v in wanted))
+
+    def excused(self, question: Question, answer: Answer) -> bool:
+        """True if conventions that need no declaration, or have one, explain this answer by itself."""
+        return any(self.differs((question, answer), self.definition, choices) is None for choices in self.green)
+
+    @cached_property
+    def green(self) -> list[Choices]:
+        """Every assignment of conventions that needs no declaration, or has one."""
+        def needs_none(name: str, value: str) -> bool:
+            declared = self.declared.get(name)
+            return value == declared or (declared is None and CONVENTIONS[name].is_free(value))
+
+        return [choices for choices in self.assignments()
+                if all(needs_none(c.name, choices[c.name] or c.default) for c in of(self.operation.name))]
 
     def explains(self, formula: Formula, choices: Choices, unit: float | None = None) -> bool:
         """True if the formula gives every answer that holds no poison.  Fails fast: the last to fail goes first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,27 +16,35 @@ from ppocore.conformance.related import broken
 from ppocore.conformance.shrink import shrink
 
 Ask = Callable[[Question], Answer]
+Excused = Callable[[Question, Answer], bool]
 MOST_NUMBERS = 60
 """Larger inputs are not written into the report: the case id reproduces them."""
 
 
 def build_results(
     bench: Bench, asked: Sequence[tuple[Question, Answer]], choices: Choices, slugs: Sequence[str],
-    unjudged: Collection[int], moved: Mapping[int, Mismatch], ask: Ask,
+    unjudged: Collection[int], moved: Mapping[int, Mismatch], ask: Ask, excused: Excused,
 ) -> list[Result]:
-    """Judge every case under `choices`; the smallest failure gets a shrunk counterexample."""
+    """Judge every case under `choices`; the smallest failure gets a shrunk counterexample.
+
+    A case that is `excused`, so that it would be green if nothing else were asked, leads only if all are.
+    """
     judged = [_judge(bench, question, answer, choices, id(question) in unjudged) for question, answer in asked]
     judged = _together(asked, judged, moved)
-    failing = [(question, mismatch) for (question, _), (status, _, mismatch) in zip(asked, judged, strict=True)
-               if status == "fail" and mismatch is not None and question.case.level in GATING]
-    lead = min(failing, key=lambda pair: _numbers(pair[0]), default=None)
+    failing = [pair for pair, (status, _, mismatch) in zip(asked, judged, strict=True)
+               if status == "fail" and mismatch is not None and pair[0].case.level in GATING]
+    failing.sort(key=lambda pair: _numbers(pair[0]))
+    telling = next((question for question, answer in failing if not excused(question, answer)), None)
+    alone = telling is not None
+    lead = telling or next((question for question, _ in failing), None)
     results = []
     for (question, answer), (status, message, mismatch) in zip(asked, judged, strict=True):
         example = None
         if mismatch is not None:
             example = counterexample(question, mismatch)
-            if lead is not None and question is lead[0]:
-                example = _shrunk(bench, question, mismatch, choices, ask)
+            if question is lead:
+                example = _shrunk(bench, question, mismatch, choices, ask, alone and excused)
+                example = {**example, "alone": alone}
                 if slugs:
                     message += f"; this is what {' or '.join(slugs)} gives"
         case = question.case
@@ -111,8 +119,10 @@ def _numbers(question: Question) -> int:
                if not isinstance(question.inputs[name], list))
 
 
-def _shrunk(bench: Bench, question: Question, mismatch: Mismatch, choices: Choices, ask: Ask) -> Mapping[str, Any]:
-    """The smallest input found on which the function is wrong in the same output."""
+def _shrunk(
+    bench: Bench, question: Question, mismatch: Mismatch, choices: Choices, ask: Ask, excused: Excused | Literal[False]
+) -> Mapping[str, Any]:
+    """The smallest input found on which the function is wrong in the same output, and not `excused`."""
     definition = DEFINITIONS[question.case.operation]
 
     def wrong(candidate: Question) -> Mismatch | None:
@@ -122,7 +132,7 @@ def _shrunk(bench: Bench, question: Question, mismatch: Mismatch, choices: Choic
         found = bench.mismatch(definition, candidate, answer, choices)
         if found is None or found.output != mismatch.output or _undefined(found) and not _undefined(mismatch):
             return None
-        return found
+        return None if excused and excused(candidate, answer) else found
 
     question, mismatch = shrink(question, mismatch, wrong)
     drawn = {"answers": _answers(bench, question, mismatch, choices, ask),

@@ -31,7 +31,7 @@ LOG_BETA, DIGAMMA_GAP = FUNCTION + "log_beta_kernel", FUNCTION + "digamma_gap_ke
 TRIGAMMA_KERNEL = FUNCTION + "trigamma_kernel"
 KL_KERNEL, KL = "ppocore.beta:beta_kl_kernel", "ppocore.beta:beta_kl"
 LOG_ABOVE, LOG_GAMMA_ABOVE = FUNCTION + "log_above_kernel", FUNCTION + "log_gamma_above_kernel"
-DIGAMMA_STEP = FUNCTION + "digamma_step_kernel"
+DIGAMMA_STEP, SERIES_ABOVE = FUNCTION + "digamma_step_kernel", FUNCTION + "_series_above"
 POINTS = (0.001, 0.05, 0.25, 1.0, 1.5, 3.7, 11.5, 12.0, 30.0, 100.0, 1e6)
 U = 2.0**-53
 BLUR = 2.0**-200
@@ -197,15 +197,24 @@ def _() -> Outcome:
 
 
 @proof("BET-03", "flint", "A at pairs of 11 numbers, KL and slopes at fours of 5: bodies in balls, against flint",
-       code=[LOG_ABOVE, LOG_GAMMA_ABOVE, DIGAMMA_STEP, KL_KERNEL, KL])
+       code=[LOG_ABOVE, LOG_GAMMA_ABOVE, SERIES_ABOVE, DIGAMMA_STEP, KL_KERNEL, KL])
 def _() -> Outcome:
     def claims():
+        for ratio in (-0.75, -0.5, -0.375, -0.25, -0.125, 2.0**-20, 0.125, 0.25, 0.5, 3.0):
+            yield at_precision(lambda r=ratio: _log_above_within(r)), {"ratio": ratio}
         for x, y in product(POINTS, repeat=2):
             yield at_precision(lambda x=x, y=y: _above_within(x, y)), {"x": x, "y": y}
         for four in product((0.05, 1.0, 3.7, 13.0, 100.0), repeat=4):
             yield at_precision(lambda four=four: _kl_within(*four)), {"four": four}
 
     return everywhere("pairs and fours", claims())
+
+
+def _log_above_within(ratio):
+    """What the series drops is largest at -1/4: below 2^-56 of the whole."""
+    got = plain(beta_function.log_above_kernel)(Ball(1), Ball(1 + ratio), Ball(ratio)).ball
+    true = arb(ratio) - arb(ratio).log1p()
+    return bool(abs(got - true) <= 2.0**-56 * true + BLUR)
 
 
 def _above_within(x, y):

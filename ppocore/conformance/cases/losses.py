@@ -90,7 +90,7 @@ def _bands(make: Maker, put: Any) -> Iterator[Case]:
         for name, a in (("positive", np.ones(8)), ("negative", -np.ones(8)), ("mixed", wave)):
             yield put(f"dual-clip/{c:g}/{name}", f"dual_clip = {c:g}.", ratios(far) | {"advantages": a}, 0.2, c,
                       level="gradients")
-    for name, m in (("half", np.arange(8) % 2 == 0), ("tail", TAIL)):
+    for name, m in (("half", np.arange(8) % 2 == 0), ("rows", np.arange(8) < np.array([[8], [5], [7], [1], [3]]))):
         seen = {"log_prob": far - 1.5, "old_log_prob": np.full(8, -1.5), "advantages": -np.abs(wave)}
         rows = {key: np.resize(value, m.shape) for key, value in seen.items()}
         yield put(f"dual-clip/mask/{name}", "dual_clip = 2, under a mask.", rows | {"mask": m}, 0.2, 2.0,
