@@ -129,7 +129,7 @@ GOALS = {
     "MountainCarContinuous-v0": Goal({"num_steps": 256, "num_epochs": 10, "num_minibatches": 16, "noise_hold": 60,
                                       "total_steps": 500_000}, 90.0),
     "FrozenLake-v1": Goal(TABLE | {"num_envs": 64, "num_steps": 256, "num_epochs": 10, "num_minibatches": 8,
-                                   "learning_rate": 0.05, "ent_coef": 0.003, "total_steps": 1_500_000},
+                                   "learning_rate": 0.05, "ent_coef": 0.03, "total_steps": 1_500_000},
                           world=frozen_lake(gamma=0.99)),
     "CliffWalking-v1": Goal(TABLE | {"num_envs": 32, "num_steps": 256, "num_epochs": 10, "num_minibatches": 8,
                                      "learning_rate": 0.02, "ent_coef": 0.3, "gamma": 1.0, "gae_lambda": 0.9,
