@@ -220,13 +220,13 @@ def _clipped_value(make: Maker) -> Iterator[Case]:
     for eps in (0.2, 0.1):
         yield put(f"eps/{eps:g}", f"value_clip_eps = {eps:g}.", *near((8,)), None, eps, level="gradients")
     yield put("scale/1e4", "Values and returns up to 1e4.", large(rng, (8,)), large(rng, (8,)), large(rng, (8,)))
-    yield put("perfect", "Values that equal their returns: the gradient is 0 there, a number all the same.",
-              np.array([0.25, -2.0, 3.0]), np.array([0.25, -2.0, 1.0]), np.zeros(3), level="gradients")
     v, r, old = near((8,))
     yield put("scale/100", "Values near 100: the band is narrow.", 100 * v, 100 * r, 100 * old, eps=0.2)
     yield put("edges", "Values at the edges of the band.", np.array([0.5, -0.5, 0.5, -0.5]),
               np.array([2.0, -2.0, -2.0, 2.0]), np.zeros(4), kinks=True, level="gradients")
     yield from _value_masks(make, put, near)
+    yield put("perfect", "Values that equal their returns: the gradient is 0 there, a number all the same.",
+              np.array([0.25, -2.0, 3.0]), np.array([0.25, -2.0, 1.0]), np.zeros(3), level="gradients")
     for name, random in make.random():
         rng = random
         m = mask(random, (9,)) if random.random() < 0.5 else None
