@@ -24,14 +24,24 @@ def kernel(body: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy", nogil=True)(body))
 
 
+def bare(body: Callable[P, R]) -> Callable[P, R]:
+    """Compile `body` as `kernel` does, but let it touch no counts of references to arrays.
+
+    Threads that count up and down what they share take longer to do so than to learn from it, and to compile the
+    counting takes as long as all the rest.  The body may neither make arrays nor return them, and may call only
+    kernels that do not return any; whoever calls it holds what it works on.
+    """
+    return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)(body))
+
+
 def inner(body: Callable[P, R]) -> Callable[P, R]:
-    """Compile `body` as `kernel` does, but for other kernels alone: it has no door from Python.
+    """Compile `body` as `bare` does, but for other kernels alone: it has no door from Python.
 
     That door takes a quarter of the time of compiling; only its ``py_func`` and the kernels around it can be called.
     `kernel` is for what Python calls and for the scalar bodies that are proved.
     """
     made: Any = numba.njit(
-        cache=True, error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+        cache=True, error_model="numpy", nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
     )(body)
     made.__class__ = _Inner
     return cast("Callable[P, R]", made)

@@ -16,7 +16,8 @@ from numba.extending import overload
 from numpy.typing import ArrayLike, NDArray
 
 from ppocore._arrays import Array, Doorman, Floats, Ints
-from ppocore._kernels import inner, kernel
+from ppocore._kernels import bare, inner, kernel
+from ppocore._products import product
 
 BLOCK = 64
 """Rows that go through the layers together: measured fastest for layers of 64 (64 KB of float32 activations)."""
@@ -155,65 +156,71 @@ def mlp(
 
 
 def workspace(sizes: Ints, number: Any) -> NDArray[Any]:
-    """Room for the activations of a block, as much again for what flows back, and the largest matrix."""
-    return np.zeros(2 * BLOCK * int(sizes.sum()) + int((sizes[1:] * sizes[:-1]).max()), dtype=number)
+    """Room for a block in every layer, inputs and outputs among them, and as much again for what flows back."""
+    return np.zeros(2 * BLOCK * int(sizes.sum()), dtype=number)
 
 
 @inner
-def forward_block(params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array) -> Array:
-    """Outputs (b, O) of a block of rows (b <= BLOCK), a view of `work`, where the hidden layers are kept too."""
-    rows, below, place, room = len(inputs), inputs, 0, 0
+def places(sizes: Ints) -> tuple[int, int, int]:
+    """Where in a workspace the outputs of a block begin, its second half, and there the gradients of the outputs."""
+    total = 0
+    for size in sizes:
+        total += BLOCK * size
+    outputs = total - BLOCK * sizes[-1]
+    return outputs, total, total + outputs
+
+
+@inner
+def _size(sizes: Ints) -> int:
+    total = 0
     for layer in range(1, len(sizes)):
+        total += (sizes[layer - 1] + 1) * sizes[layer]
+    return total
+
+
+@inner
+def forward_block(params: Array, sizes: Ints, relu: bool, rows: int, work: Array) -> None:
+    """Write the layers of a block of rows (at most `BLOCK`) into `work`, which begins with their inputs."""
+    place, room, last = 0, 0, len(sizes) - 1
+    for layer in range(1, last + 1):
         into, out = sizes[layer - 1], sizes[layer]
-        matrix = params[place : place + into * out].reshape(into, out)
-        bias = params[place + into * out : place + (into + 1) * out]
+        below = work[room : room + rows * into].reshape(rows, into)
+        room += BLOCK * into
         above = work[room : room + rows * out].reshape(rows, out)
-        np.dot(below, matrix, above)
-        if layer < len(sizes) - 1:
+        product(below, False, params[place : place + into * out].reshape(into, out), False, False, above)
+        place += into * out
+        bias = params[place : place + out]
+        place += out
+        if layer < last:
             _activate(above, bias, relu)
         else:
             _add_bias(above, bias)
-        below = above
-        place += (into + 1) * out
-        room += rows * out
-    return below
 
 
 @inner
 def backward_block(
-    params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array, grad_outputs: Array, gradient: Array,
-    begins: bool, to_inputs: bool,
-) -> Array:  # fmt: skip
-    """Add the gradients of the parameters for a block that `forward_block` has just seen; those of the inputs.
+    params: Array, sizes: Ints, relu: bool, rows: int, work: Array, gradient: Array, begins: bool, to_inputs: bool
+) -> None:
+    """Add the gradients of the parameters for a block that `forward_block` has just seen.
 
-    Where a sum `begins`, they are written instead; without `to_inputs`, what is returned means nothing.  What flows
-    back uses the second half of `work`, the product of a layer its end.
+    Where a sum `begins`, they are written instead.  `work` holds the gradients of the outputs where `places` says, and
+    takes those of the layers below, with `to_inputs` down to the inputs.
     """
-    rows, pulls = len(inputs), grad_outputs
-    place, room, free = len(gradient), rows * sizes[1:].sum(), BLOCK * sizes.sum()
+    (room, half, _), place = places(sizes), _size(sizes)
     for layer in range(len(sizes) - 1, 0, -1):
         into, out = sizes[layer - 1], sizes[layer]
-        place -= (into + 1) * out
-        room -= rows * out
-        below = inputs if layer == 1 else work[room - rows * into : room].reshape(rows, into)
-        matrix, bias = gradient[place : place + into * out], gradient[place + into * out : place + (into + 1) * out]
-        if begins:
-            np.dot(below.T, pulls, matrix.reshape(into, out))
-            bias[:] = 0
-        else:
-            product = work[len(work) - into * out :]
-            np.dot(below.T, pulls, product.reshape(into, out))
-            _add_columns(product.reshape(1, into * out), matrix)
-        _add_columns(pulls, bias)
-        if layer == 1 and not to_inputs:
-            return pulls
-        back = work[free : free + rows * into].reshape(rows, into)
-        free += rows * into
-        np.dot(pulls, params[place : place + into * out].reshape(into, out).T, back)
-        if layer > 1:
-            _slope(back, below, relu)
-        pulls = back
-    return pulls
+        pulls = work[half + room : half + room + rows * out].reshape(rows, out)
+        room -= BLOCK * into
+        below = work[room : room + rows * into].reshape(rows, into)
+        place -= out
+        _add_columns(pulls, begins, gradient[place : place + out])
+        place -= into * out
+        product(below, True, pulls, False, not begins, gradient[place : place + into * out].reshape(into, out))
+        if layer > 1 or to_inputs:
+            back = work[half + room : half + room + rows * into].reshape(rows, into)
+            product(pulls, False, params[place : place + into * out].reshape(into, out), True, False, back)
+            if layer > 1:
+                _slope(back, below, relu)
 
 
 @inner
@@ -224,7 +231,10 @@ def _add_bias(rows: Array, bias: Array) -> None:
 
 
 @inner
-def _add_columns(rows: Array, sums: Array) -> None:
+def _add_columns(rows: Array, begins: bool, sums: Array) -> None:
+    if begins:
+        for j in range(len(sums)):
+            sums[j] = 0
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
             sums[j] += rows[i, j]
@@ -284,7 +294,7 @@ def tanh_rational(x: Any) -> Any:
     return v * (p * s + one) / (q * s + one)
 
 
-@kernel
+@bare
 def _mlp_rows(
     params: Array,
     sizes: Ints,
@@ -296,11 +306,31 @@ def _mlp_rows(
     grad_inputs: Array,
     work: Array,
 ) -> None:
+    found, half, pulls = places(sizes)
     for first in range(0, len(inputs), BLOCK):
-        block = slice(first, min(first + BLOCK, len(inputs)))
-        outputs[block] = forward_block(params, sizes, relu, inputs[block], work)
-        grad_inputs[block] = backward_block(params, sizes, relu, inputs[block], work, grad_outputs[block], gradient,
-                                            first == 0, True)  # fmt: skip
+        block = slice(first, first + BLOCK)
+        rows = len(inputs[block])
+        put(inputs[block], work)
+        put(grad_outputs[block], work[pulls:])
+        forward_block(params, sizes, relu, rows, work)
+        backward_block(params, sizes, relu, rows, work, gradient, first == 0, True)
+        _paste(work[found:], outputs[block])
+        _paste(work[half:], grad_inputs[block])
+
+
+@inner
+def put(rows: Array, room: Array) -> None:
+    """Copy rows one after another to the beginning of `room`."""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            room[i * rows.shape[1] + j] = rows[i, j]
+
+
+@inner
+def _paste(room: Array, rows: Array) -> None:
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            rows[i, j] = room[i * rows.shape[1] + j]
 
 
 def _widths(door: Doorman, sizes: Sequence[int]) -> list[int]:

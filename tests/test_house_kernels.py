@@ -36,7 +36,7 @@ def compiled_here(value: Any) -> bool:
 
 def is_compiled(function: ast.FunctionDef | ast.Lambda) -> bool:
     names = {item.id for item in getattr(function, "decorator_list", []) if isinstance(item, ast.Name)}
-    return bool(names & {"kernel", "inner"})
+    return bool(names & {"kernel", "bare", "inner"})
 
 
 def called_from_python(path: Path) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Doorman, Floats
-from ppocore._kernels import kernel
+from ppocore._kernels import bare
 from ppocore.environments import Spec
 from ppocore.networks import BLOCK
 from ppocore.training.heads import Head, best, log_prob
@@ -41,8 +41,7 @@ def act(
     actions, log_probs = np.zeros(size), np.zeros(len(seen))
     for first in range(0, len(seen), BLOCK):
         block = slice(first, first + BLOCK)
-        described, log_probs[block], actions[block] = chosen(learner.params, layout, seen[block], numbers[block],
-                                                             learner.rooms[0])  # fmt: skip
+        described, log_probs[block], actions[block] = chosen(learner, layout, seen[block], numbers[block])
         if deterministic:
             _choose_best(layout.head, described, actions[block], log_probs[block])
     if spec.continuous:
@@ -66,7 +65,7 @@ def _inputs(spec: Spec, observations: ArrayLike, params: Array) -> Array:
     return np.eye(spec.observation_size, dtype=params.dtype)[states.astype(np.int64)]
 
 
-@kernel
+@bare
 def _choose_best(head: Head, described: Floats, actions: Floats, log_probs: Floats) -> None:
     for n in range(len(actions)):
         best(head, described[n], actions[n])

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppocore._arrays import Array, Bools, Floats, Ints
-from ppocore._kernels import inner, kernel
+from ppocore._kernels import bare, inner
 from ppocore.environments.dynamics import DRAWS, STATE_SIZE, Tables, observe, reset, step
-from ppocore.networks import BLOCK, forward_block
-from ppocore.training.heads import describe, draw, sent_as_one
-from ppocore.training.layout import Layout, policy_network, value_network
+from ppocore.networks import BLOCK, forward_block, places, put
+from ppocore.training.heads import Desk, describe, desk_of, draw, sent_as_one, take_log_std
+from ppocore.training.layout import Layout
 from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_row
 from ppocore.training.team import Place, Team
 
@@ -62,6 +62,14 @@ class Batch(NamedTuple):
     """(T, N): written by an update where it last visits a sample, 0 where it does not get to it."""
 
 
+class Taken(NamedTuple):
+    """What a policy does in N states, as in `Batch`."""
+
+    described: Floats
+    log_probs: Floats
+    actions: Floats
+
+
 class Draws(NamedTuple):
     """The random numbers of a batch, drawn beforehand."""
 
@@ -89,6 +97,12 @@ def empty_batch(steps: int, envs: int, layout: Layout, number: Any) -> Batch:
     )
 
 
+def room_for_actions(layout: Layout, envs: int) -> Taken:
+    """To be filled by `choose`."""
+    head = layout.head
+    return Taken(np.zeros((envs, head.described)), np.zeros(envs), np.zeros((envs, head.dimensions)))
+
+
 def draws_for(steps: int, envs: int, layout: Layout, hold: int, rng: np.random.Generator) -> Draws:
     """The random numbers of one batch; those of real actions are drawn anew after every `hold` steps."""
     shape = (envs, layout.head.dimensions)
@@ -99,7 +113,7 @@ def draws_for(steps: int, envs: int, layout: Layout, hold: int, rng: np.random.G
     return Draws(actions, rng.random((steps, envs, 1 + DRAWS)))
 
 
-@kernel
+@bare
 def begin(arena: Arena, draws: Floats) -> None:
     """First states everywhere."""
     for n in range(len(arena.states)):
@@ -122,86 +136,90 @@ def look(arena: Arena, state: Floats, seen: Floats, row: Array) -> None:
 
 
 def collect(
-    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, rooms: Array, team: Team
-) -> None:
+    params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, rooms: Array,
+    desks: Desk, team: Team,
+) -> None:  # fmt: skip
     """Play T steps in all N environments, and value every state met; `rooms` are workspaces, one for each thread."""
     envs, observed = batch.observations.shape[1:]
     # Statistics are of all environments at every step: they are one group.
     size = envs if scaling.observations or scaling.rewards else min(BLOCK, max(FEW, -(-envs // GROUPS)))
     last = np.empty((envs, observed), dtype=params.dtype)
-    team.run(_collect, params, layout, arena, scaling, draws, batch, size, last, rooms)
+    team.run(_collect, params, layout, arena, scaling, draws, batch, size, last, rooms, desks)
 
 
-@kernel
+@bare
 def _collect(
     place: Place, params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, size: int,
-    last: Array, rooms: Array,
+    last: Array, rooms: Array, desks: Desk,
 ) -> None:  # fmt: skip
     """In every thread: its groups of environments, and they alone."""
+    room, desk = rooms[place.rank], desk_of(desks, place.rank)
     for first in range(place.rank * size, len(last), place.size * size):
         end = min(first + size, len(last))
-        _play(params, layout, arena, scaling, draws, batch, first, end, last, rooms[place.rank])
-        value_all(params, layout, batch, first, end, last, rooms[place.rank])
+        _play(params, layout, arena, scaling, draws, batch, first, end, last, room, desk)
+        value_all(params, layout, batch, first, end, last, room)
 
 
 @inner
 def _play(
     params: Array, layout: Layout, arena: Arena, scaling: Scaling, draws: Draws, batch: Batch, first: int, end: int,
-    last: Array, room: Array,
+    last: Array, room: Array, desk: Desk,
 ) -> None:  # fmt: skip
     """All steps of the environments from `first` to `end`; where they stand afterwards goes to `last`."""
-    policy = policy_network(layout, params)
-    log_std = params[layout.log_std : layout.value].astype(np.float64)
-    size, outputs = batch.observations.shape[2], layout.head.outputs
-    legal = np.ones(outputs, dtype=np.bool_)
-    row, chances, seen = np.empty(outputs), np.empty(outputs), np.empty(max(size, 8))
     for t in range(len(batch.rewards)):
         for n in range(first, end):
-            look(arena, arena.states[n], seen, batch.observations[t, n])
+            look(arena, arena.states[n], desk.seen, batch.observations[t, n])
             scale_row(scaling, batch.observations[t, n])
-        choose(policy, layout, log_std, batch.observations[t, first:end], draws.actions[t, first:end],
-               batch.described[t, first:end], batch.log_probs[t, first:end], batch.actions[t, first:end], legal, row,
-               chances, room)  # fmt: skip
+        taken = Taken(batch.described[t, first:end], batch.log_probs[t, first:end], batch.actions[t, first:end])
+        choose(params, layout, batch.observations[t, first:end], draws.actions[t, first:end], taken, room, desk)
         for n in range(first, end):
-            _advance(layout, arena, n, draws.world[t, n], batch, t, seen, last)
+            _advance(layout, arena, n, draws.world[t, n], batch, t, desk.seen, last)
         if scaling.observations:
-            count_states(arena, scaling, seen)
+            count_states(arena, scaling, desk.seen)
         for n in range(first, end):
             if batch.truncated[t, n] and not batch.terminated[t, n]:
                 scale_row(scaling, last[n])
                 value_rows(params, layout, last[n : n + 1], batch.next_values[t, n : n + 1], room)
         if scaling.rewards:
-            everywhere = np.ones(len(last), dtype=np.bool_)
-            scale_rewards(scaling, batch.rewards[t], batch.terminated[t] | batch.truncated[t], everywhere)
+            scale_rewards(scaling, batch.rewards[t], batch.terminated[t], batch.truncated[t], scaling.everywhere)
     for n in range(first, end):
-        look(arena, arena.states[n], seen, last[n])
+        look(arena, arena.states[n], desk.seen, last[n])
         scale_row(scaling, last[n])
 
 
-@kernel
+@bare
+def choose_all(
+    params: Array, layout: Layout, observations: Array, numbers: Floats, taken: Taken, room: Array, desks: Desk
+) -> None:
+    """`choose` for Python, which does not cut desks."""
+    choose(params, layout, observations, numbers, taken, room, desk_of(desks, 0))
+
+
+@inner
 def choose(
-    policy: Array, layout: Layout, log_std: Floats, observations: Array, numbers: Floats, described: Floats,
-    log_probs: Floats, actions: Floats, legal: Bools, row: Floats, chances: Floats, room: Array,
-) -> None:  # fmt: skip
-    """Draw an action for each of N observations; `legal`, `row` and `chances` are room for one."""
+    params: Array, layout: Layout, observations: Array, numbers: Floats, taken: Taken, room: Array, desk: Desk
+) -> None:
+    """Draw an action for each of N observations."""
+    take_log_std(desk, params, layout.log_std)
+    found, wide = places(layout.policy_sizes)[0], layout.policy_sizes[-1]
     for first in range(0, len(observations), BLOCK):
         block = observations[first : first + BLOCK]
-        found = forward_block(policy, layout.policy_sizes, layout.relu, block, room)
+        put(block, room)
+        forward_block(params[: layout.log_std], layout.policy_sizes, layout.relu, len(block), room)
         for i in range(len(block)):
             n = first + i
-            for j in range(len(row)):
-                row[j] = found[i, j]
-            describe(layout.head, row, log_std, legal, described[n], chances)
-            log_probs[n] = draw(layout.head, described[n], chances, numbers[n], actions[n])
+            for j in range(len(desk.outputs)):
+                desk.outputs[j] = room[found + i * wide + j]
+            describe(layout.head, desk.outputs, desk.log_std, desk.legal, taken.described[n], desk.chances)
+            taken.log_probs[n] = draw(layout.head, taken.described[n], desk.chances, numbers[n], taken.actions[n])
 
 
-@kernel
+@bare
 def count_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
     """Take what is seen of all environments into the statistics; `seen` is room for one."""
-    rows = np.empty((len(arena.states), len(scaling.mean)))
-    for n in range(len(rows)):
-        look(arena, arena.states[n], seen, rows[n])
-    count_rows(scaling, rows, np.ones(len(rows), dtype=np.bool_))
+    for n in range(len(arena.states)):
+        look(arena, arena.states[n], seen, scaling.seen[n])
+    count_rows(scaling, scaling.seen, scaling.everywhere)
 
 
 @inner
@@ -230,39 +248,59 @@ def _advance(
         arena.scores[n] = 0.0
 
 
-@kernel
+@bare
 def value_all(
     params: Array, layout: Layout, batch: Batch, first: int, end: int, last: Array, room: Array
 ) -> None:
     """Values of all states that the environments from `first` to `end` were in."""
     steps, wide = len(batch.rewards), end - first
-    high = max(1, BLOCK // wide)
-    rows = np.empty((high * wide, last.shape[1]), dtype=params.dtype)
-    found = np.empty(high * wide)
-    for begin in range(0, steps, high):
-        t_end = min(begin + high, steps)
-        count = (t_end - begin) * wide
-        for i in range(count):
+    count = steps * wide
+    for begin in range(0, count, BLOCK):
+        rows = min(BLOCK, count - begin)
+        for i in range(rows):
             for j in range(last.shape[1]):
-                rows[i, j] = batch.observations[begin + i // wide, first + i % wide, j]
-        value_rows(params, layout, rows[:count], found, room)
-        for i in range(count):
-            batch.values[begin + i // wide, first + i % wide] = found[i]
-    value_rows(params, layout, last[first:end], found, room)
-    for t in range(steps):
+                room[i * last.shape[1] + j] = batch.observations[(begin + i) // wide, first + (begin + i) % wide, j]
+        _forward(params, layout, rows, room)
+        for i in range(rows):
+            batch.values[(begin + i) // wide, first + (begin + i) % wide] = _value(layout, room, i)
+    for begin in range(first, end, BLOCK):
+        rows = min(BLOCK, end - begin)
+        put(last[begin : begin + rows], room)
+        _forward(params, layout, rows, room)
+        for n in range(begin, begin + rows):
+            if _goes_on(batch, steps - 1, n):
+                batch.next_values[steps - 1, n] = _value(layout, room, n - begin)
+    for t in range(steps - 1):
         for n in range(first, end):
-            if not (batch.terminated[t, n] or batch.truncated[t, n]):
-                batch.next_values[t, n] = found[n - first] if t == steps - 1 else batch.values[t + 1, n]
+            if _goes_on(batch, t, n):
+                batch.next_values[t, n] = batch.values[t + 1, n]
 
 
-@kernel
+@inner
+def _goes_on(batch: Batch, t: int, n: int) -> bool:
+    return not (batch.terminated[t, n] or batch.truncated[t, n])
+
+
+@bare
 def value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: Array) -> None:
     """Values of any number of rows."""
     for first in range(0, len(rows), BLOCK):
         block = rows[first : first + BLOCK]
-        outputs = forward_block(value_network(layout, params), layout.value_sizes, layout.relu, block, room)
+        put(block, room)
+        _forward(params, layout, len(block), room)
         for i in range(len(block)):
-            found[first + i] = outputs[i, layout.value_output]
+            found[first + i] = _value(layout, room, i)
+
+
+@inner
+def _forward(params: Array, layout: Layout, rows: int, room: Array) -> None:
+    forward_block(params[layout.value_network :], layout.value_sizes, layout.relu, rows, room)
+
+
+@inner
+def _value(layout: Layout, room: Array, i: int) -> float:
+    """Of row `i` of the block that was last sent through the network."""
+    return room[places(layout.value_sizes)[0] + i * layout.value_sizes[-1] + layout.value_output]
 
 
 def new_arena(kind: int, tabular: bool, limit: int, tables: Tables, envs: int) -> Arena:

@@ -7,12 +7,12 @@ log standard deviations.  An action of the tanh-Gaussian is kept before the tanh
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ppocore._arrays import Bools, Floats
-from ppocore._kernels import inner, kernel
+from ppocore._arrays import Array, Bools, Floats
+from ppocore._kernels import bare, inner
 from ppocore.distributions import HALF_LOG_TWO_PI, gaussian_log_prob_kernel, log_softmax_kernel
 from ppocore.divergences import categorical_kl_term_kernel, gaussian_kl_kernel
 from ppocore.environments import Spec
@@ -42,6 +42,45 @@ class Head(NamedTuple):
     log_std_max: float
     entropy_sampled: bool
     """Entropy is -log_prob of the action played, not the closed form (of the Gaussian underneath if squashed)."""
+
+
+class Desk(NamedTuple):
+    """What a thread writes on while it looks at one sample: arrays have a row for each thread, or are such rows."""
+
+    outputs: Floats
+    chances: Floats
+    described: Floats
+    pulls: Floats
+    """Gradients of the outputs."""
+    spreads: Floats
+    """Gradients of the parameter log_std."""
+    log_std: Floats
+    """That parameter; empty where there is none."""
+    legal: Bools
+    """True for every output."""
+    seen: Floats
+    """An observation, as environments write it."""
+
+
+def new_desk(head: Head, log_std: int, observed: int, threads: int) -> Desk:
+    """Room for so many threads, parameters log_std and numbers in an observation."""
+    sizes = (head.outputs, head.outputs, head.described, head.outputs, log_std, log_std)
+    rooms: Any = [np.zeros((threads, size)) for size in sizes]
+    return Desk(*rooms, np.ones((threads, head.outputs), dtype=np.bool_), np.zeros((threads, max(observed, 8))))
+
+
+@inner
+def desk_of(desks: Desk, rank: int) -> Desk:
+    """The rows of one thread."""
+    return Desk(desks.outputs[rank], desks.chances[rank], desks.described[rank], desks.pulls[rank], desks.spreads[rank],
+                desks.log_std[rank], desks.legal[rank], desks.seen[rank])  # fmt: skip
+
+
+@inner
+def take_log_std(desk: Desk, params: Array, begin: int) -> None:
+    """Copy the parameter from where it begins."""
+    for j in range(len(desk.log_std)):
+        desk.log_std[j] = params[begin + j]
 
 
 def head_of(config: Config, spec: Spec) -> Head:
@@ -124,7 +163,7 @@ def draw(head: Head, described: Floats, chances: Floats, numbers: Floats, action
     return log_prob(head, described, action)
 
 
-@kernel
+@bare
 def best(head: Head, described: Floats, action: Floats) -> None:
     """The likeliest action of every choice; of real actions the mean, before the tanh if there is one."""
     if head.choices == 0:
@@ -132,7 +171,11 @@ def best(head: Head, described: Floats, action: Floats) -> None:
             action[j] = described[j]
     first = 0
     for k in range(head.choices):
-        action[k] = np.argmax(described[first : first + head.nvec[k]])
+        chosen = 0
+        for j in range(1, head.nvec[k]):
+            if described[first + j] > described[first + chosen]:
+                chosen = j
+        action[k] = chosen
         first += head.nvec[k]
 
 

@@ -26,7 +26,7 @@ def judge(config: Config, batch: Batch) -> tuple[Floats, Floats]:
         missing = config.gamma * (1.0 - config.gae_lambda) * np.where(goes_on, advantages[1:], 0.0)
         advantages = np.concatenate([advantages[:-1] + missing, advantages[-1:]])
     if config.normalize_advantages and config.normalize_over == "batch":
-        mean, scale = normalisation(advantages, np.arange(advantages.size), normaliser_of(config))
+        mean, scale = normalisation(advantages.ravel(), np.arange(advantages.size), normaliser_of(config))
         advantages = (advantages - mean) * scale
     return advantages, targets
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Floats, Ints
-from ppocore._kernels import inner, kernel
 from ppocore.environments import Spec
 from ppocore.networks import mlp_size
 from ppocore.training.config import Config
@@ -28,6 +27,8 @@ class Layout(NamedTuple):
     value: int
     """Where the log standard deviations end, and the value network begins if it is separate."""
     end: int
+    value_network: int
+    """Where the network with the value among its outputs begins: 0 if it is that of the policy."""
     value_output: int
     """Which output of the value network is the value."""
     head: Head
@@ -50,24 +51,13 @@ def layout_of(config: Config, spec: Spec) -> Layout:
         log_std=log_std,
         value=begin,
         end=begin + (0 if config.shared_trunk else mlp_size(value.tolist())),
+        value_network=0 if config.shared_trunk else begin,
         value_output=head.outputs if config.shared_trunk else 0,
         head=head,
         bounds=bounds_of(spec),
         relu=config.activation == "relu",
         shared=config.shared_trunk,
     )
-
-
-@kernel
-def policy_network(layout: Layout, flat: Array) -> Array:
-    """The part of all parameters, or of their gradients, that is the policy network."""
-    return flat[: layout.log_std]
-
-
-@inner
-def value_network(layout: Layout, flat: Array) -> Array:
-    """The part of all parameters, or of their gradients, that is the value network."""
-    return flat[: layout.log_std] if layout.shared else flat[layout.value :]
 
 
 def first_parameters(config: Config, layout: Layout, rng: np.random.Generator) -> Array:

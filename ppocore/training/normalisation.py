@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ppocore._arrays import Doorman, Floats, Ints
-from ppocore._kernels import kernel
+from ppocore._kernels import bare
 
 FORMS = ("outside", "inside", "floor", "none")
 OUTSIDE, INSIDE, FLOOR, NONE = range(4)
@@ -41,18 +41,17 @@ def std_eps_of(text: str) -> tuple[int, float]:
     return FORMS.index(form), eps
 
 
-@kernel
+@bare
 def normalisation(advantages: Floats, chosen: Ints, normaliser: Normaliser) -> tuple[float, float]:
     """What to subtract from a chosen advantage, and what to multiply it by then."""
     if not normaliser.wanted:
         return 0.0, 1.0
-    flat = advantages.reshape(advantages.size)
     mean = 0.0
     for i in chosen:
-        mean += flat[i] / len(chosen)
+        mean += advantages[i] / len(chosen)
     variance = 0.0
     for i in chosen:
-        variance += (flat[i] - mean) * (flat[i] - mean) / (len(chosen) - normaliser.ddof)
+        variance += (advantages[i] - mean) * (advantages[i] - mean) / (len(chosen) - normaliser.ddof)
     if normaliser.form == INSIDE:
         return mean, 1.0 / np.sqrt(variance + normaliser.eps)
     if normaliser.form == FLOOR:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ppocore._arrays import Array, Doorman, Floats
-from ppocore._kernels import kernel
+from ppocore._kernels import bare
 from ppocore.environments import spec_of
 from ppocore.environments.dynamics import DRAWS, step
-from ppocore.networks import forward_block
-from ppocore.training.collect import Arena, begin, look, new_arena
-from ppocore.training.heads import best, describe, draw, sent_as_one
-from ppocore.training.layout import Layout, policy_network
+from ppocore.training.collect import Arena, Taken, begin, choose, look, new_arena, room_for_actions
+from ppocore.training.heads import Desk, best, desk_of, sent_as_one
+from ppocore.training.layout import Layout
 from ppocore.training.scaling import Scaling, scale_row, scale_rows
 from ppocore.training.stage import chosen, sent_all
 from ppocore.training.trainer import Trainer, stage_for
@@ -35,16 +34,18 @@ def evaluate(trainer: Trainer, *, num_episodes: int, seed: int, greedy: bool) ->
     if trainer.stage is not None:
         return _outside(trainer, count, rng, greedy)
     spec = spec_of(trainer.config.env)
+    learner, layout = trainer.learner, trainer.layout
+    seen, taken = np.zeros((1, spec.observation_size), dtype=learner.params.dtype), room_for_actions(layout, 1)
     arena = new_arena(spec.kind, spec.tabular, spec.max_episode_steps, trainer.arena.tables, 1)
     returns = np.zeros(count)
     longest = spec.max_episode_steps or LONGEST
     for episode in range(count):
         begin(arena, rng.random((1, DRAWS)))
-        entries = trainer.layout.head.dimensions
+        entries = layout.head.dimensions
         uniforms, normals = rng.random((longest, entries + 1)), rng.standard_normal((longest, entries))
-        numbers = uniforms[:, :-1].copy() if trainer.layout.head.choices else normals
-        returns[episode] = _play(trainer.learner.params, trainer.layout, arena, trainer.scaling, numbers,
-                                 uniforms[:, -1].copy(), greedy, trainer.learner.rooms[0])  # fmt: skip
+        numbers = uniforms[:, :-1].copy() if layout.head.choices else normals
+        returns[episode] = _play(learner.params, layout, arena, trainer.scaling, numbers, uniforms[:, -1].copy(), greedy,
+                                 seen, taken, learner.rooms[0], learner.desks)  # fmt: skip
     return returns
 
 
@@ -60,7 +61,7 @@ def _outside(trainer: Trainer, count: int, rng: np.random.Generator, greedy: boo
             rows = scale_rows(trainer.scaling, seen.astype(learner.params.dtype))
             size = (1, layout.head.dimensions)
             numbers = rng.random(size) if layout.head.choices else rng.standard_normal(size)
-            described, _, actions = chosen(learner.params, layout, rows, numbers, learner.rooms[0])
+            described, _, actions = chosen(learner, layout, rows, numbers)
             if greedy:
                 best(layout.head, described[0], actions[0])
             found = outside.step(sent_all(layout, actions))
@@ -76,30 +77,20 @@ def _outside(trainer: Trainer, count: int, rng: np.random.Generator, greedy: boo
     return returns
 
 
-@kernel
+@bare
 def _play(
     params: Array, layout: Layout, arena: Arena, scaling: Scaling, numbers: Floats, uniforms: Floats, greedy: bool,
-    work: Array,
+    seen: Array, taken: Taken, room: Array, desks: Desk,
 ) -> float:  # fmt: skip
-    """One episode, or as many steps as there are random numbers."""
-    head, size = layout.head, layout.policy_sizes[0]
-    log_std = params[layout.log_std : layout.value].astype(np.float64)
-    seen, row = np.empty((1, size), dtype=params.dtype), np.empty(head.outputs)
-    described, chances, action = np.empty(head.described), np.empty(head.outputs), np.empty(head.dimensions)
-    legal = np.ones(head.outputs, dtype=np.bool_)
-    room, score = np.empty(max(size, 8)), 0.0
+    """One episode, or as many steps as there are random numbers; `seen` is room for an observation (1, D)."""
+    desk, score = desk_of(desks, 0), 0.0
     for t in range(len(uniforms)):
-        look(arena, arena.states[0], room, seen[0])
+        look(arena, arena.states[0], desk.seen, seen[0])
         scale_row(scaling, seen[0])
-        found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, seen, work)
-        for j in range(head.outputs):
-            row[j] = found[0, j]
-        describe(head, row, log_std, legal, described, chances)
+        choose(params, layout, seen, numbers[t : t + 1], taken, room, desk)
         if greedy:
-            best(head, described, action)
-        else:
-            draw(head, described, chances, numbers[t], action)
-        sent = sent_as_one(head, layout.bounds, action)
+            best(layout.head, taken.described[0], taken.actions[0])
+        sent = sent_as_one(layout.head, layout.bounds, taken.actions[0])
         reward, over = step(arena.kind, arena.tables, arena.states[0], sent, uniforms[t])
         score += reward
         if over:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Bools, Floats
-from ppocore._kernels import inner, kernel
+from ppocore._kernels import bare, inner
 from ppocore.training.config import Config
 
 FIRST_COUNT = 1e-4
@@ -37,6 +37,10 @@ class Scaling(NamedTuple):
     """(3,): mean, variance and count of the discounted sums of rewards."""
     discounted: Floats
     """(N,): the discounted sums of the episodes under way."""
+    seen: Floats
+    """(N, D): room for the observations of one step."""
+    everywhere: Bools
+    """(N,): True."""
 
 
 def new_scaling(config: Config, size: int) -> Scaling:
@@ -45,6 +49,7 @@ def new_scaling(config: Config, size: int) -> Scaling:
         config.normalize_observations, config.normalize_rewards, float(config.observation_clip),
         float(config.reward_clip), float(config.normalize_eps), float(config.gamma), np.zeros(size), np.ones(size),
         np.array([FIRST_COUNT]), np.array([0.0, 1.0, FIRST_COUNT]), np.zeros(config.num_envs),
+        np.zeros((config.num_envs, size)), np.ones(config.num_envs, dtype=np.bool_),
     )  # fmt: skip
 
 
@@ -60,36 +65,34 @@ def statistics(scaling: Scaling) -> dict[str, Any]:
 
 
 @inner
-def merged(mean: float, variance: float, count: float, rows: Floats, used: Bools) -> tuple[float, float]:
-    """Mean and variance of what was counted and of the used entries of `rows` together (Chan et al., 1979)."""
+def merged(mean: float, variance: float, count: float, rows: Array, j: int, used: Bools) -> tuple[float, float]:
+    """Mean and variance of what was counted and of column `j` of the used rows together (Chan et al., 1979)."""
     new, total, squares = 0, 0.0, 0.0
     for n in range(len(rows)):
         if used[n]:
             new += 1
-            total += rows[n]
+            total += rows[n, j]
     if new == 0:
         return mean, variance
     average = total / new
     for n in range(len(rows)):
         if used[n]:
-            squares += (rows[n] - average) * (rows[n] - average)
+            squares += (rows[n, j] - average) * (rows[n, j] - average)
     apart, whole = average - mean, count + new
     squares += variance * count + apart * apart * count * new / whole
     return mean + apart * new / whole, squares / whole
 
 
-@kernel
+@bare
 def count_rows(scaling: Scaling, rows: Array, used: Bools) -> None:
     """Take observations (N, D) into the statistics."""
     if not scaling.observations:
         return
-    column = np.empty(len(rows))
     for j in range(rows.shape[1]):
-        for n in range(len(rows)):
-            column[n] = rows[n, j]
-        scaling.mean[j], scaling.variance[j] = merged(scaling.mean[j], scaling.variance[j], scaling.counted[0], column,
+        scaling.mean[j], scaling.variance[j] = merged(scaling.mean[j], scaling.variance[j], scaling.counted[0], rows, j,
                                                       used)  # fmt: skip
-    scaling.counted[0] += np.sum(used)
+    for n in range(len(rows)):
+        scaling.counted[0] += used[n]
 
 
 @inner
@@ -101,16 +104,20 @@ def scale_row(scaling: Scaling, row: Array) -> None:
             row[j] = min(max(far, -scaling.observation_clip), scaling.observation_clip)
 
 
-@kernel
 def scale_rows(scaling: Scaling, rows: Array) -> Array:
     """Scale observations (N, D) in place, and return them."""
-    for n in range(len(rows)):
-        scale_row(scaling, rows[n])
+    _scale_all(scaling, rows)
     return rows
 
 
-@kernel
-def scale_rewards(scaling: Scaling, rewards: Floats, ended: Bools, real: Bools) -> None:
+@bare
+def _scale_all(scaling: Scaling, rows: Array) -> None:
+    for n in range(len(rows)):
+        scale_row(scaling, rows[n])
+
+
+@bare
+def scale_rewards(scaling: Scaling, rewards: Floats, terminated: Bools, truncated: Bools, real: Bools) -> None:
     """Take the rewards (N,) of one step into the statistics, then scale them in place; only `real` ones."""
     if not scaling.rewards:
         return
@@ -119,10 +126,11 @@ def scale_rewards(scaling: Scaling, rewards: Floats, ended: Bools, real: Bools) 
         if real[n]:
             sums[n] = sums[n] * scaling.gamma + rewards[n]
     moments = scaling.returns
-    moments[0], moments[1] = merged(moments[0], moments[1], moments[2], sums, real)
-    moments[2] += np.sum(real)
+    moments[0], moments[1] = merged(moments[0], moments[1], moments[2], sums.reshape(len(sums), 1), 0, real)
+    for n in range(len(rewards)):
+        moments[2] += real[n]
     spread = np.sqrt(moments[1] + scaling.eps)
     for n in range(len(rewards)):
         rewards[n] = min(max(rewards[n] / spread, -scaling.reward_clip), scaling.reward_clip)
-        if ended[n]:
+        if terminated[n] or truncated[n]:
             sums[n] = 0.0

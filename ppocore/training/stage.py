@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppocore._arrays import Array, Bools, Floats, Ints
-from ppocore._kernels import kernel
-from ppocore.training.collect import Batch, Draws, choose, value_all, value_rows
+from ppocore._kernels import bare
+from ppocore.training.collect import Batch, Draws, Taken, choose_all, room_for_actions, value_all, value_rows
 from ppocore.training.heads import sent
-from ppocore.training.layout import Layout, policy_network
+from ppocore.training.layout import Layout
 from ppocore.training.scaling import Scaling, count_rows, scale_rewards, scale_rows
 
 if TYPE_CHECKING:
     from ppocore.environments.outside import Outside, Transitions
+    from ppocore.training.update import Learner
 
 
 class Stage:
@@ -31,10 +32,10 @@ class Stage:
         self._scores: Floats = np.zeros(outside.num_envs)
 
     def play(
-        self, params: Array, layout: Layout, scaling: Scaling, draws: Draws, rng: np.random.Generator, batch: Batch,
-        room: Array,
-    ) -> list[float]:  # fmt: skip
+        self, layout: Layout, scaling: Scaling, draws: Draws, rng: np.random.Generator, batch: Batch, learner: Learner
+    ) -> list[float]:
         """Fill a batch; the scores of the episodes that ended."""
+        params, room = learner.params, learner.rooms[0]
         if not self._begun:
             self._begin(scaling, rng)
         steps, envs = batch.rewards.shape
@@ -45,10 +46,10 @@ class Stage:
             rows = scale_rows(scaling, self._observations.astype(params.dtype))
             where = (np.minimum(filled, steps - 1), np.arange(envs))
             # A surplus step uses the numbers of its environment's last one over again: it is not learned from.
-            drawn = chosen(params, layout, rows, draws.actions[where], room)
+            drawn = chosen(learner, layout, rows, draws.actions[where])
             used = ~self.outside.waiting & (filled < steps)
             self._keep(batch, where, used, rows, drawn)
-            found = self.outside.step(sent_all(layout, drawn[2]))
+            found = self.outside.step(sent_all(layout, drawn.actions))
             self._observations = found.observations
             scores += self._scored(found)
             count_rows(scaling, found.observations, ~self.outside.waiting)
@@ -66,7 +67,7 @@ class Stage:
         count_rows(scaling, self._observations, ~self.outside.waiting)
 
     def _keep(
-        self, batch: Batch, where: tuple[Ints, Ints], used: Bools, rows: Array, drawn: tuple[Floats, Floats, Floats]
+        self, batch: Batch, where: tuple[Ints, Ints], used: Bools, rows: Array, drawn: Taken
     ) -> None:
         place = tuple(index[used] for index in where)
         batch.observations[place] = rows[used]
@@ -77,9 +78,8 @@ class Stage:
         params: Array, room: Array,
     ) -> None:  # fmt: skip
         """Write rewards, flags and the values of final states: of those that were truncated, and not terminated too."""
-        ended = found.terminated | found.truncated
         rewards = found.rewards.copy()
-        scale_rewards(scaling, rewards, ended, found.real)
+        scale_rewards(scaling, rewards, found.terminated, found.truncated, found.real)
         place = tuple(index[used] for index in where)
         batch.rewards[place] = rewards[used]
         batch.terminated[place], batch.truncated[place] = found.terminated[used], found.truncated[used]
@@ -98,23 +98,22 @@ class Stage:
         return scores
 
 
-def chosen(
-    params: Array, layout: Layout, rows: Array, numbers: Floats, room: Array
-) -> tuple[Floats, Floats, Floats]:
-    """For observations (N, D) as networks take them: policies as described, log-probabilities and actions."""
-    envs, head = len(rows), layout.head
-    described, log_probs, actions = np.zeros((envs, head.described)), np.zeros(envs), np.zeros((envs, head.dimensions))
-    log_std = params[layout.log_std : layout.value].astype(np.float64)
-    choose(policy_network(layout, params), layout, log_std, rows, numbers, described, log_probs, actions,
-           np.ones(head.outputs, dtype=np.bool_), np.empty(head.outputs), np.empty(head.outputs), room)  # fmt: skip
-    return described, log_probs, actions
+def chosen(learner: Learner, layout: Layout, rows: Array, numbers: Floats) -> Taken:
+    """What the policy does where these observations (N, D) are seen, as networks take them."""
+    taken = room_for_actions(layout, len(rows))
+    choose_all(learner.params, layout, rows, numbers, taken, learner.rooms[0], learner.desks)
+    return taken
 
 
-@kernel
 def sent_all(layout: Layout, actions: Floats) -> Floats:
     """Actions (N, dimensions) as environments from outside take them."""
     found = np.empty(actions.shape)
+    _send(layout, actions, found)
+    return found
+
+
+@bare
+def _send(layout: Layout, actions: Floats, found: Floats) -> None:
     for n in range(len(actions)):
         for j in range(actions.shape[1]):
             found[n, j] = sent(layout.head, layout.bounds, actions[n], j)
-    return found

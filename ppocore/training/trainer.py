@@ -81,7 +81,7 @@ class Trainer:
         self.arena: Arena = new_arena(spec.kind, spec.tabular, spec.max_episode_steps, tables_of(spec), config.num_envs)
         self.scaling: Scaling = new_scaling(config, spec.observation_size)
         if self.stage is None:
-            self._begin(spec)
+            self._begin()
         self._batch = empty_batch(config.num_steps, config.num_envs, self.layout, params.dtype)
         self.team = Team()
         self.updates = 0
@@ -91,10 +91,10 @@ class Trainer:
         self.last: Progress | None = None
         """What was known after the last update."""
 
-    def _begin(self, spec: Spec) -> None:
+    def _begin(self) -> None:
         begin(self.arena, self.rng.random((self.config.num_envs, DRAWS)))
         if self.scaling.observations:
-            count_states(self.arena, self.scaling, np.zeros(max(spec.observation_size, 8)))
+            count_states(self.arena, self.scaling, self.learner.desks.seen[0])
 
     @property
     def finished(self) -> bool:
@@ -129,8 +129,9 @@ class Trainer:
         """Fill the batch; the scores of the episodes that ended."""
         learner, batch = self.learner, self._batch
         if self.stage is not None:
-            return self.stage.play(learner.params, self.layout, self.scaling, draws, self.rng, batch, learner.rooms[0])
-        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms, self.team)
+            return self.stage.play(self.layout, self.scaling, draws, self.rng, batch, learner)
+        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms,
+                learner.desks, self.team)  # fmt: skip
         return [float(score) for score in batch.finished[np.isfinite(batch.finished)]]
 
     def _progress(self, report: Floats, returns: Any, rate: float, scores: list[float]) -> Progress:

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Floats, Ints
-from ppocore._kernels import inner, kernel
+from ppocore._kernels import bare, inner
 from ppocore.divergences import k3_kernel
 from ppocore.losses import clip_kernel
-from ppocore.networks import BLOCK, backward_block, forward_block, workspace
-from ppocore.optimizers import adam_kernel, sgd_kernel
+from ppocore.networks import BLOCK, backward_block, forward_block, places, workspace
+from ppocore.optimizers import sgd_kernel
 from ppocore.training.collect import Batch
-from ppocore.training.heads import describe, divergence, entropy, log_prob, pull
-from ppocore.training.layout import Layout, policy_network, value_network
+from ppocore.training.heads import Desk, describe, desk_of, divergence, entropy, log_prob, new_desk, pull, take_log_std
+from ppocore.training.layout import Layout
 from ppocore.training.normalisation import Normaliser, normalisation
 from ppocore.training.team import MOST, Place, Team, meet
 from ppocore.training.value_terms import value_term
@@ -84,6 +84,10 @@ class Learner(NamedTuple):
     """(SHARES, parameters): gradients of the shares of a minibatch."""
     rooms: Array
     """(2 SHARES, W): workspaces of the tasks."""
+    desks: Desk
+    """Of the threads."""
+    lanes: Floats
+    """(threads, LANES): room for sums side by side."""
     sums: Floats
     """(2, pieces): sums of squares, of what stands before the value network and of that network."""
 
@@ -96,6 +100,7 @@ def new_learner(params: Array, layout: Layout) -> Learner:
     return Learner(
         params, first, second, gradient, np.zeros(1, dtype=np.int64),
         np.zeros((SHARES, len(params)), dtype=params.dtype), np.zeros((2 * SHARES, len(room)), dtype=params.dtype),
+        new_desk(layout.head, layout.value - layout.log_std, int(layout.policy_sizes[0]), MOST), np.zeros((MOST, LANES)),
         np.zeros((2, -(-len(params) // PIECE))),
     )  # fmt: skip
 
@@ -105,7 +110,6 @@ class Lesson(NamedTuple):
 
     rows: Ints
     """Which samples of the batch."""
-    log_std: Floats
     mean: float
     """To be subtracted from advantages."""
     scale: float
@@ -127,7 +131,7 @@ def update(
              report, found)  # fmt: skip
 
 
-@kernel
+@bare
 def _update(
     place: Place, learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats,
     orders: Ints, minibatch: int, report: Floats, found: Floats,
@@ -135,14 +139,15 @@ def _update(
     """In every thread: what is not dealt out, all of them compute alike."""
     shares, share = min(SHARES, (minibatch + BLOCK - 1) // BLOCK), minibatch / orders.shape[1]
     tasks, taken, far = shares if layout.shared else 2 * shares, learner.taken[0], False
+    desk = desk_of(learner.desks, place.rank)
     for epoch in range(len(orders)):
         for first in range(0, orders.shape[1], minibatch):
             rows = orders[epoch, first : first + minibatch]
             mean, scale = normalisation(advantages, rows, rule.normaliser)
-            lesson = Lesson(rows, learner.params[layout.log_std : layout.value].astype(np.float64), mean, scale,
-                            shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)  # fmt: skip
+            lesson = Lesson(rows, mean, scale, shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)
+            take_log_std(desk, learner.params, layout.log_std)
             for task in range(place.rank, tasks, place.size):
-                _task(task, learner, layout, rule, batch, advantages, returns, lesson, found)
+                _task(task, learner, layout, rule, batch, advantages, returns, lesson, desk, found[task])
             if not meet(place):
                 return
             if place.rank == 0:
@@ -163,49 +168,50 @@ def _update(
 @inner
 def _task(
     task: int, learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats,
-    lesson: Lesson, found: Floats,
+    lesson: Lesson, desk: Desk, report: Floats,
 ) -> None:  # fmt: skip
     # All shares of the policy first: every thread gets as much of it as of the values, which cost less.
     share, of_values = task % lesson.shares, task >= lesson.shares
-    seen_here = found[task]
-    seen_here[:] = 0.0
-    seen_here[RATIO_MIN], seen_here[RATIO_MAX] = np.inf, -np.inf
-    gradient, room = learner.shares[share], learner.rooms[task]
-    params, slopes = policy_network(layout, learner.params), policy_network(layout, gradient)
-    sizes = layout.policy_sizes
+    for j in range(len(report)):
+        report[j] = 0.0
+    report[RATIO_MIN], report[RATIO_MAX] = np.inf, -np.inf
+    params, gradient, room, sizes = learner.params, learner.shares[share], learner.rooms[task], layout.policy_sizes
+    begin = 0
     if of_values:
-        params, slopes = value_network(layout, learner.params), value_network(layout, gradient)
-        sizes = layout.value_sizes
+        begin, sizes = layout.value_network, layout.value_sizes
     else:
-        gradient[layout.log_std : layout.value] = 0
+        for j in range(layout.log_std, layout.value):
+            gradient[j] = 0
     for first in range(share * BLOCK, len(lesson.rows), lesson.shares * BLOCK):
         rows = lesson.rows[first : first + BLOCK]
-        seen = _gathered(batch.observations, rows, learner.params)
-        outputs = forward_block(params, sizes, layout.relu, seen, room)
-        pulls = np.empty(outputs.shape, dtype=outputs.dtype)
+        _gather(batch.observations, rows, room)
+        forward_block(params[begin:], sizes, layout.relu, len(rows), room)
         if not of_values:
-            _policy_pulls(layout, rule, batch, advantages, lesson, rows, outputs, pulls,
-                          gradient[layout.log_std : layout.value], seen_here)  # fmt: skip
+            _policy_pulls(layout, rule, batch, advantages, lesson, rows, room, desk, report)
+            for j in range(len(desk.spreads)):
+                gradient[layout.log_std + j] += desk.spreads[j]
         if of_values or layout.shared:
-            _value_pulls(layout, rule, batch, returns, lesson, rows, outputs, pulls, seen_here)
-        backward_block(params, sizes, layout.relu, seen, room, pulls, slopes, first == share * BLOCK, False)
+            _value_pulls(layout, rule, batch, returns, lesson, rows, room, report)
+        backward_block(params[begin:], sizes, layout.relu, len(rows), room, gradient[begin:], first == share * BLOCK,
+                       False)  # fmt: skip
 
 
 @inner
 def _policy_pulls(
-    layout: Layout, rule: Rule, batch: Batch, advantages: Floats, lesson: Lesson, rows: Ints, found: Array,
-    pulls: Array, grad_log_std: Array, report: Floats,
+    layout: Layout, rule: Rule, batch: Batch, advantages: Floats, lesson: Lesson, rows: Ints, room: Array, desk: Desk,
+    report: Floats,
 ) -> None:  # fmt: skip
-    """What the policy's loss pulls its outputs and log_std by, and the sums to report."""
-    head, outputs, count = layout.head, layout.head.outputs, len(lesson.rows)
-    row, pulled, chances = np.empty(outputs), np.empty(outputs), np.empty(outputs)
-    described, legal = np.empty(head.described), np.ones(outputs, dtype=np.bool_)
-    spreads = np.zeros(len(grad_log_std))
+    """What the policy's loss pulls its outputs and (on the desk) log_std by, and the sums to report."""
+    head, count = layout.head, len(lesson.rows)
+    (found, _, pulls), wide = places(layout.policy_sizes), layout.policy_sizes[-1]
+    described, chances = desk.described, desk.chances
+    for j in range(len(desk.spreads)):
+        desk.spreads[j] = 0.0
     for i in range(len(rows)):
         k = rows[i]
-        for j in range(outputs):
-            row[j] = found[i, j]
-        describe(head, row, lesson.log_std, legal, described, chances)
+        for j in range(head.outputs):
+            desk.outputs[j] = room[found + i * wide + j]
+        describe(head, desk.outputs, desk.log_std, desk.legal, described, chances)
         old, action = batch.described[k], batch.actions[k]
         taken = log_prob(head, described, action)
         d = taken - batch.log_probs[k]
@@ -213,10 +219,10 @@ def _policy_pulls(
         ratio = np.exp(d)
         advantage = (advantages[k] - lesson.mean) * lesson.scale
         term, slope = clip_kernel(ratio, advantage, rule.clip_eps_low, rule.clip_eps_high, np.inf)
-        pull(head, row, described, chances, action, old, -slope / count, -rule.ent_coef / count, rule.kl_coef / count,
-             pulled, spreads)  # fmt: skip
-        for j in range(outputs):
-            pulls[i, j] = pulled[j]
+        pull(head, desk.outputs, described, chances, action, old, -slope / count, -rule.ent_coef / count,
+             rule.kl_coef / count, desk.pulls, desk.spreads)  # fmt: skip
+        for j in range(head.outputs):
+            room[pulls + i * wide + j] = desk.pulls[j]
         report[RATIO_MIN], report[RATIO_MAX] = min(report[RATIO_MIN], ratio), max(report[RATIO_MAX], ratio)
         if lesson.watched:
             report[0] -= term
@@ -224,22 +230,19 @@ def _policy_pulls(
             report[3] += divergence(head, old, described)
             report[4] += k3_kernel(d)
             report[5] += 1.0 if ratio - 1.0 > rule.clip_eps_high or 1.0 - ratio > rule.clip_eps_low else 0.0
-    for j in range(len(spreads)):
-        grad_log_std[j] += spreads[j]
 
 
 @inner
 def _value_pulls(
-    layout: Layout, rule: Rule, batch: Batch, returns: Floats, lesson: Lesson, rows: Ints, found: Array, pulls: Array,
-    report: Floats,
+    layout: Layout, rule: Rule, batch: Batch, returns: Floats, lesson: Lesson, rows: Ints, room: Array, report: Floats
 ) -> None:  # fmt: skip
     """What the values' loss pulls their output by, and the sum to report."""
-    place, count = layout.value_output, len(lesson.rows)
+    (found, _, pulls), wide, count = places(layout.value_sizes), layout.value_sizes[-1], len(lesson.rows)
     for i in range(len(rows)):
-        k = rows[i]
-        value = float(found[i, place])
+        k, at = rows[i], i * wide + layout.value_output
+        value = float(room[found + at])
         term, slope = value_term(rule.value_form, rule.value_width, value, returns[k], batch.values[k])
-        pulls[i, place] = rule.vf_coef * slope / count
+        room[pulls + at] = rule.vf_coef * slope / count
         report[1] += term
 
 
@@ -247,10 +250,12 @@ def _value_pulls(
 def _merge(found: Floats, minibatch: int, share: float, new_epoch: bool, new_batch: bool, report: Floats) -> None:
     """Add what the tasks of a minibatch saw to the report, in their order."""
     if new_batch:
-        report[:] = 0.0
+        for j in range(len(report)):
+            report[j] = 0.0
         report[RATIO_MIN], report[RATIO_MAX] = np.inf, -np.inf
     if new_epoch:
-        report[: MEANS + 1] = 0.0
+        for j in range(MEANS + 1):
+            report[j] = 0.0
     for task in range(len(found)):
         for j in range(MEANS):
             report[j] += found[task, j] / minibatch * share
@@ -269,12 +274,12 @@ def _mean_k3(found: Floats, minibatch: int) -> float:
 
 
 @inner
-def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
-    seen = np.empty((len(rows), observations.shape[1]), dtype=params.dtype)
+def _gather(observations: Array, rows: Ints, room: Array) -> None:
+    """Copy some samples to the beginning of a workspace."""
+    wide = observations.shape[1]
     for i in range(len(rows)):
-        for j in range(observations.shape[1]):
-            seen[i, j] = observations[rows[i], j]
-    return seen
+        for j in range(wide):
+            room[i * wide + j] = observations[rows[i], j]
 
 
 @inner
@@ -283,11 +288,10 @@ def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, share
     for piece in range(place.rank, learner.sums.shape[1], place.size):
         part = slice(piece * PIECE, (piece + 1) * PIECE)
         gradient, cut = learner.gradient[part], _cut(layout, piece)
-        gradient[:] = 0
         for share in range(shares):
-            _add(learner.shares[share, part], gradient)
-        learner.sums[0, piece] = _sum_of_squares(gradient[:cut])
-        learner.sums[1, piece] = _sum_of_squares(gradient[cut:])
+            _add(learner.shares[share, part], share == 0, gradient)
+        learner.sums[0, piece] = _sum_of_squares(gradient[:cut], learner.lanes[place.rank])
+        learner.sums[1, piece] = _sum_of_squares(gradient[cut:], learner.lanes[place.rank])
     meet(place)
     of_head, of_tail = _sum(learner.sums[0]), _sum(learner.sums[1])
     norm = float(np.sqrt(of_head + of_tail))
@@ -319,24 +323,32 @@ def _factor(norm: float, rule: Rule) -> float:
 def _move(
     params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, taken: int
 ) -> None:  # fmt: skip
+    """One step; numbers are cast to the dtype of the parameters, else Numba would compute float32 in float64."""
+    number = params.dtype.type
     if rule.sgd:
         for i in range(len(params)):
-            params[i] = sgd_kernel(params[i], gradient[i] * factor, rule.learning_rate)
+            params[i] = sgd_kernel(params[i], gradient[i] * number(factor), number(rule.learning_rate))
         return
-    correction1, correction2 = 1.0 - ADAM_BETA1**taken, 1.0 - ADAM_BETA2**taken
-    # (m / c1) / (sqrt(v / c2) + eps / sqrt(c2)) is (sqrt(c2) / c1) m / (sqrt(v) + eps).
-    eps = rule.adam_eps / np.sqrt(correction2) if rule.adam_hat else rule.adam_eps
+    # (m / c1) / (sqrt(v / c2) + eps) is (sqrt(c2) / c1) m / (sqrt(v) + sqrt(c2) eps): one division a parameter.
+    root = np.sqrt(1.0 - ADAM_BETA2**taken)
+    rate = number(rule.learning_rate * root / (1.0 - ADAM_BETA1**taken))
+    eps = number(rule.adam_eps if rule.adam_hat else rule.adam_eps * root)
+    keep1, take1 = number(ADAM_BETA1), number((1.0 - ADAM_BETA1) * factor)
+    keep2, take2 = number(ADAM_BETA2), number((1.0 - ADAM_BETA2) * factor * factor)
     for i in range(len(params)):
-        params[i], first[i], second[i] = adam_kernel(
-            params[i], gradient[i] * factor, first[i], second[i], correction1, correction2, rule.learning_rate,
-            ADAM_BETA1, ADAM_BETA2, eps,
-        )  # fmt: skip
+        first[i] = keep1 * first[i] + take1 * gradient[i]
+        second[i] = keep2 * second[i] + take2 * gradient[i] * gradient[i]
+        params[i] -= rate * first[i] / (np.sqrt(second[i]) + eps)
 
 
 @inner
-def _add(more: Array, total: Array) -> None:
-    for i in range(len(total)):
-        total[i] += more[i]
+def _add(more: Array, begins: bool, total: Array) -> None:
+    if begins:
+        for i in range(len(total)):
+            total[i] = more[i]
+    else:
+        for i in range(len(total)):
+            total[i] += more[i]
 
 
 @inner
@@ -348,9 +360,10 @@ def _sum(numbers: Floats) -> float:
 
 
 @inner
-def _sum_of_squares(gradient: Array) -> float:
-    lanes = np.zeros(LANES)
+def _sum_of_squares(gradient: Array, lanes: Floats) -> float:
     whole = len(gradient) - len(gradient) % LANES
+    for lane in range(LANES):
+        lanes[lane] = 0.0
     for first in range(0, whole, LANES):
         for lane in range(LANES):
             lanes[lane] += np.float64(gradient[first + lane]) * gradient[first + lane]

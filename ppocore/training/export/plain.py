@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Floats
-from ppocore.training.layout import policy_network
 from ppocore.training.trainer import Trainer
 
 
@@ -65,7 +64,7 @@ def plain_policy(trainer: Trainer) -> PlainPolicy:
     ([(4, 8), (8, 2)], ('action', 'log_probs'))
     """
     layout, spec, params, scaling = trainer.layout, trainer.spec, trainer.learner.params, trainer.scaling
-    head, layers = layout.head, _layers(policy_network(layout, params), layout.policy_sizes.tolist())
+    head, layers = layout.head, _layers(params[: layout.log_std], layout.policy_sizes.tolist())
     # A shared trunk has the value as one output more.
     matrix, bias = layers[-1]
     layers[-1] = np.ascontiguousarray(matrix[:, : head.outputs]), bias[: head.outputs]
