@@ -300,7 +300,8 @@ def _forward(params: Array, layout: Layout, rows: int, room: Array) -> None:
 @inner
 def _value(layout: Layout, room: Array, i: int) -> float:
     """Of row `i` of the block that was last sent through the network."""
-    return room[places(layout.value_sizes)[0] + i * layout.value_sizes[-1] + layout.value_output]
+    value: float = room[places(layout.value_sizes)[0] + i * layout.value_sizes[-1] + layout.value_output]
+    return value
 
 
 def new_arena(kind: int, tabular: bool, limit: int, tables: Tables, envs: int) -> Arena:

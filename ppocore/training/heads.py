@@ -7,7 +7,7 @@ log standard deviations.  An action of the tanh-Gaussian is kept before the tanh
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -64,9 +64,10 @@ class Desk(NamedTuple):
 
 def new_desk(head: Head, log_std: int, observed: int, threads: int) -> Desk:
     """Room for so many threads, parameters log_std and numbers in an observation."""
-    sizes = (head.outputs, head.outputs, head.described, head.outputs, log_std, log_std)
-    rooms: Any = [np.zeros((threads, size)) for size in sizes]
-    return Desk(*rooms, np.ones((threads, head.outputs), dtype=np.bool_), np.zeros((threads, max(observed, 8))))
+    outputs, chances, pulls = (np.zeros((threads, head.outputs)) for _ in range(3))
+    spreads, values = np.zeros((threads, log_std)), np.zeros((threads, log_std))
+    return Desk(outputs, chances, np.zeros((threads, head.described)), pulls, spreads, values,
+                np.ones((threads, head.outputs), dtype=np.bool_), np.zeros((threads, max(observed, 8))))  # fmt: skip
 
 
 @inner

@@ -44,8 +44,8 @@ def evaluate(trainer: Trainer, *, num_episodes: int, seed: int, greedy: bool) ->
         entries = layout.head.dimensions
         uniforms, normals = rng.random((longest, entries + 1)), rng.standard_normal((longest, entries))
         numbers = uniforms[:, :-1].copy() if layout.head.choices else normals
-        returns[episode] = _play(learner.params, layout, arena, trainer.scaling, numbers, uniforms[:, -1].copy(), greedy,
-                                 seen, taken, learner.rooms[0], learner.desks)  # fmt: skip
+        returns[episode] = _play(learner.params, layout, arena, trainer.scaling, numbers, uniforms[:, -1].copy(),
+                                 greedy, seen, taken, learner.rooms[0], learner.desks)  # fmt: skip
     return returns
 
 

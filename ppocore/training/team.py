@@ -75,6 +75,12 @@ def _guarded(work: Callable[..., Any], place: Place, given: tuple[Any, ...]) -> 
 
 
 @inner
+def part_of(place: Place, count: int) -> tuple[int, int]:
+    """Where the part of a thread begins and ends, of so many tasks that are dealt out in runs."""
+    return place.rank * count // place.size, (place.rank + 1) * count // place.size
+
+
+@inner
 def meet(place: Place) -> bool:
     """Wait until every thread of the team has come here; False if one has given up."""
     if place.size == 1:

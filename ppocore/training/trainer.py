@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ppocore._arrays import Floats
 from ppocore.diagnostics import batch_health, explained_variance
-from ppocore.environments import SPECS, Spec, is_compiled, spec_of
+from ppocore.environments import SPECS, is_compiled, spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
 from ppocore.optimizers import adapt_kl_coef
 from ppocore.training.collect import Arena, begin, collect, count_states, draws_for, empty_batch, new_arena

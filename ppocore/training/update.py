@@ -21,7 +21,7 @@ from ppocore.training.collect import Batch
 from ppocore.training.heads import Desk, describe, desk_of, divergence, entropy, log_prob, new_desk, pull, take_log_std
 from ppocore.training.layout import Layout
 from ppocore.training.normalisation import Normaliser, normalisation
-from ppocore.training.team import MOST, Place, Team, meet
+from ppocore.training.team import MOST, Place, Team, meet, part_of
 from ppocore.training.value_terms import value_term
 
 ADAM_BETA1, ADAM_BETA2 = 0.9, 0.999
@@ -100,7 +100,8 @@ def new_learner(params: Array, layout: Layout) -> Learner:
     return Learner(
         params, first, second, gradient, np.zeros(1, dtype=np.int64),
         np.zeros((SHARES, len(params)), dtype=params.dtype), np.zeros((2 * SHARES, len(room)), dtype=params.dtype),
-        new_desk(layout.head, layout.value - layout.log_std, int(layout.policy_sizes[0]), MOST), np.zeros((MOST, LANES)),
+        new_desk(layout.head, layout.value - layout.log_std, int(layout.policy_sizes[0]), MOST),
+        np.zeros((MOST, LANES)),
         np.zeros((2, -(-len(params) // PIECE))),
     )  # fmt: skip
 
@@ -146,7 +147,7 @@ def _update(
             mean, scale = normalisation(advantages, rows, rule.normaliser)
             lesson = Lesson(rows, mean, scale, shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)
             take_log_std(desk, learner.params, layout.log_std)
-            for task in range(place.rank, tasks, place.size):
+            for task in range(*part_of(place, tasks)):
                 _task(task, learner, layout, rule, batch, advantages, returns, lesson, desk, found[task])
             if not meet(place):
                 return
@@ -170,7 +171,7 @@ def _task(
     task: int, learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats,
     lesson: Lesson, desk: Desk, report: Floats,
 ) -> None:  # fmt: skip
-    # All shares of the policy first: every thread gets as much of it as of the values, which cost less.
+    # All shares of the policy first: of two threads each has a network to itself, and little of it moves between cores.
     share, of_values = task % lesson.shares, task >= lesson.shares
     for j in range(len(report)):
         report[j] = 0.0
@@ -285,7 +286,7 @@ def _gather(observations: Array, rows: Ints, room: Array) -> None:
 @inner
 def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, shares: int, taken: int) -> float:
     """Clip the gradient and take one step; the norm before."""
-    for piece in range(place.rank, learner.sums.shape[1], place.size):
+    for piece in range(*part_of(place, learner.sums.shape[1])):
         part = slice(piece * PIECE, (piece + 1) * PIECE)
         gradient, cut = learner.gradient[part], _cut(layout, piece)
         for share in range(shares):
@@ -297,7 +298,7 @@ def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, share
     norm = float(np.sqrt(of_head + of_tail))
     head = _factor(np.sqrt(of_head) if rule.norms_apart else norm, rule)
     tail = _factor(np.sqrt(of_tail) if rule.norms_apart else norm, rule)
-    for piece in range(place.rank, learner.sums.shape[1], place.size):
+    for piece in range(*part_of(place, learner.sums.shape[1])):
         part, cut = slice(piece * PIECE, (piece + 1) * PIECE), _cut(layout, piece)
         params, gradient = learner.params[part], learner.gradient[part]
         first, second = learner.first_moment[part], learner.second_moment[part]
@@ -324,7 +325,7 @@ def _move(
     params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, taken: int
 ) -> None:  # fmt: skip
     """One step; numbers are cast to the dtype of the parameters, else Numba would compute float32 in float64."""
-    number = params.dtype.type
+    number: Any = params.dtype.type
     if rule.sgd:
         for i in range(len(params)):
             params[i] = sgd_kernel(params[i], gradient[i] * number(factor), number(rule.learning_rate))
