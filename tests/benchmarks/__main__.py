@@ -32,7 +32,8 @@ HEAD = """# How fast the kernels are, beside what a user would pick instead
 
 Written by `python -m tests.benchmarks`; do not edit. Contenders take turns within each round, on the same numbers; a
 ratio is another's time over ours in the same round, so that above 1 ppocore is quicker. ppocore checks its inputs in
-every call, as it always does. A peer that is not installed is not in the tables.
+every call, except where a table says that the kernel alone is compared. A peer that is not installed is not in the
+tables.
 """
 
 
@@ -53,14 +54,18 @@ def machine() -> str:
 
 
 def run(script: str, more: list[str]) -> str:
-    """What a script prints; a failure ends the run.  What it says of its progress and its failure is seen at once."""
+    """What a script prints, which is also shown as it comes; a failure ends the run."""
     print(f"{script} ...", file=sys.stderr, flush=True)
     command = [sys.executable, str(HERE / f"{script}.py"), *more]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{script} ended with {done.returncode}.\n{done.stdout[-2000:]}")
-    return done.stdout
+    lines = []
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", file=sys.stderr, flush=True)
+            lines.append(line)
+    if process.returncode:
+        sys.exit(f"{script} ended with {process.returncode}.")
+    return "".join(lines)
 
 
 def draw(title: str, results: list[dict[str, Any]], path: Path) -> None:
