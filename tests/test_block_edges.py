@@ -1,7 +1,7 @@
 """Fast paths around the edges of their blocks, in 1, 2 and 4 threads: the same bits as one sample or column at a time.
 
-One less than a block, a block, and one more: what a damaged slice or a forgotten rest would change.  `test_same_bits` and
-`test_softmax_rows` hold the same functions to their definitions.
+One less than a block, a block, and one more: what a damaged slice or a forgotten rest would change.  `test_same_bits`
+and `test_softmax_rows` hold the same functions to their definitions.
 """
 
 from __future__ import annotations
