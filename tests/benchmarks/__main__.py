@@ -33,7 +33,7 @@ HEAD = """# How fast the kernels are, beside what a user would pick instead
 Written by `python -m tests.benchmarks`; do not edit. Contenders take turns within each round, on the same numbers; a
 ratio is another's time over ours in the same round, so that above 1 ppocore is quicker. ppocore checks its inputs in
 every call, except where a table says that the kernel alone is compared. A peer that is not installed is not in the
-tables.
+tables, nor is torchrl's GAE where it would need more than half of 24 GB.
 """
 
 

@@ -1,6 +1,6 @@
 """A definition in torch, eager, and in JAX, jitted, with its gradients: what a user would write with autograd.
 
-A definition is a function of a namespace, `torch` or `jax.numpy`, and of arrays; where the names differ it is two.
+A definition is a function of a namespace, `numpy`, `torch` or `jax.numpy`, and of arrays.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from timing import OURS
 
 Definition = Callable[..., Any]
@@ -18,8 +19,6 @@ def contenders(
     ours: Callable[[], object], definition: Definition, arrays: list[Any], wrt: int, numpy: bool = False
 ) -> dict[str, Callable[[], object]]:
     """Ours beside the definition, with gradients in the first `wrt` arrays; NumPy gives the value alone."""
-    import numpy as np
-
     found: dict[str, Callable[[], object]] = {OURS: ours}
     if numpy:
         found["NumPy, value alone" if wrt else "NumPy"] = lambda: definition(np, *arrays)
