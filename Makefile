@@ -28,6 +28,7 @@ lint: $(BIN)/ppocore
 	$(BIN)/python -m mypy
 
 bench: $(BIN)/ppocore
+	$(BIN)/python -m pip install --quiet --editable '.[peers,proofs,train]'
 	$(BIN)/python -m tests.benchmarks
 
 clean:

@@ -96,7 +96,7 @@ def test_gae_of_other_layouts_and_into_given_memory(width: int, dtype: type) -> 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_pieces_cover_everything_once_for_any_number_of_threads(threads: int) -> None:
-    for length in (1, 63, 64, 65, 1000):
+    for length in (1, 63, 64, 65, 320, 1000):
         parts = _threads.pieces(length, 64, threads)
 
         assert len(parts) <= threads

@@ -22,16 +22,18 @@ from matplotlib.figure import Figure
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-MEASURED = ["roofline", "gae", "losses", "log_probs"]
+MEASURED = ["roofline", "gae", "gae_layouts", "off_policy", "losses", "log_probs", "divergences", "importance",
+            "reductions"]
 """Scripts with contenders, whose figures are drawn as well."""
-OTHERS = ["start_up", "check", "isolation", "training", "memory"]
-PACKAGES = ["numpy", "numba", "torch", "jax", "torchrl", "tianshou", "rlax", "stable-baselines3",
+OTHERS = ["scaling", "start_up", "check", "isolation", "training", "memory"]
+PACKAGES = ["numpy", "numba", "torch", "jax", "torchrl", "tianshou", "rlax", "stable-baselines3", "rsl-rl-lib",
             "rejax"]
 HEAD = """# How fast the kernels are, beside what a user would pick instead
 
 Written by `python -m tests.benchmarks`; do not edit. Contenders take turns within each round, on the same numbers; a
 ratio is another's time over ours in the same round, so that above 1 ppocore is quicker. ppocore checks its inputs in
-every call, as it always does. A peer that is not installed is not in the tables.
+every call, except where a table says that the kernel alone is compared. A peer that is not installed is not in the
+tables, nor is torchrl's GAE where it would need more than half of 24 GB.
 """
 
 
@@ -52,14 +54,18 @@ def machine() -> str:
 
 
 def run(script: str, more: list[str]) -> str:
-    """What a script prints; a failure ends the run."""
+    """What a script prints, which is also shown as it comes; a failure ends the run."""
     print(f"{script} ...", file=sys.stderr, flush=True)
     command = [sys.executable, str(HERE / f"{script}.py"), *more]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{script} ended with {done.returncode}: {done.stderr[-2000:]}")
-    return done.stdout
+    lines = []
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", file=sys.stderr, flush=True)
+            lines.append(line)
+    if process.returncode:
+        sys.exit(f"{script} ended with {process.returncode}.")
+    return "".join(lines)
 
 
 def draw(title: str, results: list[dict[str, Any]], path: Path) -> None:
@@ -84,9 +90,11 @@ def write(folder: Path, small: bool, rounds: int) -> Path:
             figures = Path(scratch) / f"{script}.json"
             more = ["--json", str(figures), "--rounds", str(rounds), *(["--small"] if small else [])]
             parts.append(f"## {script}\n\n{run(script, more).strip()}\n")
-            for title, results in json.loads(figures.read_text()).items() if script != "roofline" else ():
-                draw(title, results, folder / f"performance_{script}.svg")
-                parts.append(f"![{title}](performance_{script}.svg)\n")
+            titles = json.loads(figures.read_text()) if script != "roofline" else {}
+            for number, (title, results) in enumerate(titles.items(), 1):
+                picture = f"performance_{script}_{number}.svg"
+                draw(title, results, folder / picture)
+                parts.append(f"![{title}]({picture})\n")
     for script in OTHERS:
         parts.append(f"## {script}\n\n{run(script, ['--small'] if small else []).strip()}\n")
     page = folder / "performance.md"

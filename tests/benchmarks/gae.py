@@ -2,24 +2,30 @@
 
     python tests/benchmarks/gae.py [--small] [--rounds N] [--json FILE]
 
-All get the same float32 arrays, in the layout that each wants.  JAX and torch get arrays of their own.
+All get the same float32 arrays, in the layout that each wants.  JAX and torch get arrays of their own.  ppocore checks
+its inputs, except in the table of rollouts smaller than (128, 8): there its kernel, called by itself, is what is
+compared, and the function stands beside it.  Stable-Baselines3, rsl_rl and rlax are told of one kind of end only.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from timing import OURS, Result, measure, options, report
+from timing import OURS, Case, Contenders, compare, in_one_thread, options
 
 import ppocore
+from ppocore import advantages
 
 GAMMA, LAMBDA = 0.99, 0.95
-SIZES = [(128, 8), (2048, 1), (128, 64), (512, 256), (512, 4096), (512, 16384), (4096, 16384)]
-LOOPS_UP_TO = 1 << 18
-"""Entries beyond which the loops are left out: they take minutes."""
+SMALL = [(1, 1), (16, 1), (16, 4), (64, 4), (128, 4)]
+TIMES, WIDTHS = [128, 512, 4096], [8, 64, 512, 4096, 16384]
+TORCHRL_UP_TO = 1 << 23
+"""Entries: it pads every episode to the longest, which takes 7 GB here and more than twice that at the next size."""
 
 
 def rollout(steps: int, width: int) -> tuple[Any, ...]:
@@ -93,36 +99,97 @@ def rlax_jitted(given: tuple[Any, ...]) -> Callable[[], object]:
     return lambda: jax.block_until_ready(estimate(*arrays))
 
 
-PACKAGES = {
-    "torchrl": ("torchrl, vectorised", torchrl_vectorised),
-    "tianshou": ("tianshou, Numba", tianshou_numba),
-    "rlax": ("rlax, jitted", rlax_jitted),
-}
+def stable_baselines3_buffer(given: tuple[Any, ...]) -> Callable[[], object]:
+    """Its buffer, which reads flags as the starts of episodes; an end at the last step comes with the call."""
+    import torch
+    from gymnasium.spaces import Box, Discrete
+    from stable_baselines3.common.buffers import RolloutBuffer
+
+    rewards, values, next_values, terminated, truncated = given
+    ended = terminated | truncated
+    buffer = RolloutBuffer(*rewards.shape[:1], Box(-1, 1), Discrete(2), "cpu", LAMBDA, GAMMA, rewards.shape[1])
+    buffer.rewards, buffer.values = rewards, values
+    buffer.episode_starts = np.concatenate([ended[:1], ended[:-1]]).astype(np.float32)
+    last = torch.from_numpy(next_values[-1].copy())
+    return lambda: buffer.compute_returns_and_advantage(last, ended[-1])
 
 
-def contenders(steps: int, width: int) -> dict[str, Callable[[], object]]:
+def rsl_rl_storage(given: tuple[Any, ...]) -> Callable[[], object]:
+    """`PPO.compute_returns` over what it reads of its storage, with a critic that knows the last values."""
+    import torch
+    from rsl_rl.algorithms import PPO
+
+    rewards, values, next_values, terminated, truncated = (torch.from_numpy(x.copy())[..., None] for x in given)
+    ppo = PPO.__new__(PPO)
+    ppo.gamma, ppo.lam, ppo.normalize_advantage_per_mini_batch = GAMMA, LAMBDA, True
+    ppo.critic = Critic(next_values[-1])
+    ppo.storage = SimpleNamespace(num_transitions_per_env=len(rewards), rewards=rewards, values=values,
+                                  dones=(terminated | truncated).byte(), returns=torch.empty_like(rewards))
+    return lambda: ppo.compute_returns(None)
+
+
+class Critic:
+    """A network without a state that always answers the same."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __call__(self, observations: Any) -> Any:
+        return self.values
+
+    def get_hidden_state(self) -> None: ...
+
+    def reset(self, hidden_state: Any) -> None: ...
+
+
+PEERS = [
+    ("torch", "torch loop", torch_loop),
+    ("torchrl", "torchrl, vectorised", torchrl_vectorised),
+    ("tianshou", "tianshou, Numba", tianshou_numba),
+    ("rlax", "rlax, jitted", rlax_jitted),
+    ("stable_baselines3", "Stable-Baselines3, RolloutBuffer", stable_baselines3_buffer),
+    ("rsl_rl", "rsl_rl, PPO.compute_returns", rsl_rl_storage),
+]
+"""What must be installed, its name in the tables, and how to make it."""
+
+
+def others(given: tuple[Any, ...]) -> Contenders:
+    found: dict[str, Callable[[], object]] = {"NumPy loop": lambda: numpy_loop(*given)}
+    return found | {name: make(given) for package, name, make in PEERS if importlib.util.find_spec(package)
+                    and (package != "torchrl" or given[0].size <= TORCHRL_UP_TO)}
+
+
+def checked(steps: int, width: int) -> Contenders:
+    """The function, with all its checks."""
     given = rollout(steps, width)
     memory = ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA)
-    found: dict[str, Callable[[], object]] = {
-        OURS: lambda: ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA),
+
+    def ours() -> object:
+        return ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA)
+
+    return {
+        OURS: ours,
         "ppocore, out=": lambda: ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA, out=memory),
-    }
-    if steps * width <= LOOPS_UP_TO:
-        found["NumPy loop"] = lambda: numpy_loop(*given)
-        if importlib.util.find_spec("torch"):
-            found["torch loop"] = torch_loop(given)
-    for package, (name, make) in PACKAGES.items():
-        if importlib.util.find_spec(package):
-            found[name] = make(given)
-    return found
+    } | in_one_thread(advantages, steps * width, ours) | others(given)
+
+
+def unchecked(steps: int, width: int) -> Contenders:
+    """The kernel that the function would call."""
+    given = rollout(steps, width)
+    memory = ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA)
+    return {
+        "ppocore, kernel": lambda: advantages._gae_columns(*given, GAMMA, LAMBDA, *memory),
+        "ppocore, function": lambda: ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA),
+    } | others(given)
 
 
 def main() -> None:
     asked = options(__doc__)
-    results: list[Result] = []
-    for steps, width in SIZES[: 1 if asked.small else None]:
-        results.append(measure(f"({steps}, {width})", steps * width, contenders(steps, width), asked.rounds))
-    report("GAE, float32, by (T, N)", results, asked)
+    for steps in TIMES[: 1 if asked.small else None]:
+        compare(f"GAE, float32, {steps} steps, by (T, N)",
+                [Case(f"({steps}, {width})", steps * width, partial(checked, steps, width)) for width in WIDTHS], asked)
+    compare("GAE of small rollouts, the kernel without checks, float32, by (T, N)",
+            [Case(str(shape), shape[0] * shape[1], partial(unchecked, *shape)) for shape in SMALL], asked)
 
 
 if __name__ == "__main__":

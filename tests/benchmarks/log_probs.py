@@ -1,22 +1,28 @@
-"""Categorical log-probability and entropy with their gradients beside autograd of torch and jitted JAX.
+"""Log-probabilities and entropy with their gradients beside autograd of torch and jitted JAX.
 
     python tests/benchmarks/log_probs.py [--small] [--rounds N] [--json FILE]
 
-float32; both results and both gradients in the logits, by (B, A).
+float32.  Categorical: both results and both gradients in the logits.  Gaussian: gradients in all three arrays.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from timing import OURS, Result, measure, options, report
+from frameworks import contenders
+from timing import OURS, Case, Contenders, compare, in_one_thread, options
 
 import ppocore
+from ppocore import softmax_rows
 
 SIZES = [(256, 4), (4096, 18), (65536, 18), (65536, 4), (4096, 256)]
+GAUSSIANS = [(256, 1), (256, 6), (4096, 6), (65536, 6), (65536, 17)]
+LOG_ROOT = 0.9189385332046727
+"""log(2 pi) / 2."""
 
 
 def batch(size: int, count: int) -> tuple[Any, Any]:
@@ -59,23 +65,38 @@ def in_jax(logits: Any, actions: Any) -> Callable[[], object]:
     return lambda: jax.block_until_ready(compiled(*arrays))
 
 
-def contenders(size: int, count: int) -> dict[str, Callable[[], object]]:
+def categorical(size: int, count: int) -> Contenders:
     logits, actions = batch(size, count)
-    found: dict[str, Callable[[], object]] = {
-        OURS: lambda: (ppocore.categorical_log_prob(logits, actions), ppocore.categorical_entropy(logits))}
+
+    def ours() -> object:
+        return ppocore.categorical_log_prob(logits, actions), ppocore.categorical_entropy(logits)
+
+    found: dict[str, Callable[[], object]] = {OURS: ours}
     if importlib.util.find_spec("torch"):
         found["torch, eager"] = in_torch(logits, actions)
     if importlib.util.find_spec("jax"):
         found["JAX, jitted"] = in_jax(logits, actions)
-    return found
+    return found | in_one_thread(softmax_rows, logits.size, ours)
+
+
+def gaussian_log_prob(xp: Any, mean: Any, log_std: Any, actions: Any) -> Any:
+    z = (actions - mean) / xp.exp(log_std)
+    return (-z * z / 2 - log_std - LOG_ROOT).sum(1)
+
+
+def gaussian(size: int, count: int) -> Contenders:
+    rng = np.random.default_rng(0)
+    given = [rng.standard_normal((size, count), dtype=np.float32) for _ in range(3)]
+    return contenders(lambda: ppocore.gaussian_log_prob(*given), gaussian_log_prob, given, wrt=3)
 
 
 def main() -> None:
     asked = options(__doc__)
-    results: list[Result] = []
-    for size, count in SIZES[: 1 if asked.small else None]:
-        results.append(measure(f"({size}, {count})", size * count, contenders(size, count), asked.rounds))
-    report("Categorical log-probability, entropy and gradients, float32, by (B, A)", results, asked)
+    for title, make, shapes in [
+        ("Categorical log-probability, entropy and gradients, float32, by (B, A)", categorical, SIZES),
+        ("Gaussian log-density and gradients, float32, by (B, D)", gaussian, GAUSSIANS),
+    ]:
+        compare(title, [Case(str(shape), shape[0] * shape[1], partial(make, *shape)) for shape in shapes], asked)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from ppocore._threads import WORTH_IT
 
 LEAST = 2e-3
 """Seconds that one measurement takes at least: shorter calls are repeated within it."""
 OURS = "ppocore"
+"""What is compared with the others: the contender of this name, or the first that begins with it and a comma."""
 
 Contenders = Mapping[str, Callable[[], object]]
 
@@ -37,6 +41,14 @@ class Result(NamedTuple):
     seconds: dict[str, list[float]]
 
 
+class Case(NamedTuple):
+    """What becomes a row: contenders are made when its turn comes, so that no two cases are in memory at once."""
+
+    label: str
+    size: int
+    make: Callable[[], Contenders]
+
+
 def options(description: str | None) -> Options:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="the smallest size of each, two rounds")
@@ -44,6 +56,29 @@ def options(description: str | None) -> Options:
     parser.add_argument("--json", type=Path, help="also write all figures here")
     asked = parser.parse_args()
     return Options(2 if asked.small else asked.rounds, asked.small, asked.json)
+
+
+def compare(title: str, cases: Sequence[Case], asked: Options) -> None:
+    """Measure one case after the other, or the first alone, and report."""
+    results = []
+    for case in cases[: 1 if asked.small else None]:
+        print(f"  {title}: {case.label}", file=sys.stderr, flush=True)
+        results.append(measure(case.label, case.size, case.make(), asked.rounds))
+    report(title, results, asked)
+
+
+def in_one_thread(module: Any, size: int, work: Callable[[], object]) -> dict[str, Callable[[], object]]:
+    """`work` with one thread for `module`, where this many entries are shared between several."""
+    threads: int = module.THREADS
+
+    def alone() -> object:
+        module.THREADS = 1
+        try:
+            return work()
+        finally:
+            module.THREADS = threads
+
+    return {f"{OURS}, one thread of {threads}": alone} if size >= WORTH_IT and threads > 1 else {}
 
 
 def measure(label: str, size: int, contenders: Contenders, rounds: int) -> Result:
@@ -83,9 +118,10 @@ def report(title: str, results: list[Result], asked: Options) -> None:
 
 
 def _against(result: Result, name: str) -> str:
-    if name == OURS or OURS not in result.seconds:
+    ours = next((each for each in result.seconds if each.split(",")[0] == OURS), name)
+    if name == ours:
         return ""
-    ratios = [other / own for other, own in zip(result.seconds[name], result.seconds[OURS], strict=True)]
+    ratios = [other / own for other, own in zip(result.seconds[name], result.seconds[ours], strict=True)]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
 
 
