@@ -71,7 +71,7 @@ def test_step_by_step() -> None:
         told, their_rewards, _, infos = theirs.step(np.zeros(ENVS))
         count_rows(ours, seen[t + 1], every)
         our_rewards = rewards[t].copy()
-        scale_rewards(ours, our_rewards, ended[t], every)
+        scale_rewards(ours, our_rewards, ended[t], ~every, every)
         near(scale_rows(ours, seen[t + 1].copy()), told)
         near(our_rewards, their_rewards)
         for n in np.flatnonzero(ended[t]):
