@@ -20,7 +20,7 @@ from ppocore.reductions import reduce_samples
 STD_EPS = 1e-8
 """Added to the standard deviation by `normalize_advantages`."""
 
-NARROW = 16
+NARROW = 7
 """Rollouts of so few columns are swept column by column, wider ones row by row: the vector units want long rows."""
 COLUMNS = 64
 """Columns are dealt out to threads in bundles of so many: no two threads write to one line of the cache."""
@@ -534,18 +534,22 @@ def _rollout(
 
 def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     """Write the estimates of a rollout into `result`; whether every number that was used is finite."""
-    arrays = tuple(x if x.ndim == 2 else x.reshape(len(x), -1) for x in (*rollout, *result))
-    inputs: tuple[Any, Any, Any, Any, Any] = arrays[:5]
-    outputs: tuple[Any, Any] = arrays[5:]
-    size, width = arrays[0].size, arrays[0].shape[1]
+    arrays: tuple[Any, ...] = (*rollout, *result)
+    if result.advantages.ndim != 2:
+        arrays = tuple(x.reshape(len(x), -1) for x in arrays)
+    r, v, v_next, ended, cut, advantages, returns = arrays
+    width = r.shape[1]
     if width <= NARROW:
-        return _gae_columns(*inputs, gamma, gae_lambda, *outputs)
+        return _gae_columns(r, v, v_next, ended, cut, gamma, gae_lambda, advantages, returns)
 
     def sweep(part: range) -> bool:
-        later = np.empty(part.stop - part.start)
-        return _gae_rows(*inputs, gamma, gae_lambda, part.start, part.stop, later, *outputs)
+        first, last = part.start, part.stop
+        return _gae_rows(r, v, v_next, ended, cut, gamma, gae_lambda, first, last, np.empty(last - first), advantages,
+                         returns)  # fmt: skip
 
-    return all(spread(sweep, pieces(width, COLUMNS, THREADS if size >= WORTH_IT else 1)))
+    if width <= COLUMNS:
+        return sweep(range(width))
+    return all(spread(sweep, pieces(width, COLUMNS, THREADS if r.size >= WORTH_IT else 1)))
 
 
 def _result(
