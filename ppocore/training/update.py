@@ -21,6 +21,7 @@ from ppocore.training.collect import Batch
 from ppocore.training.heads import describe, divergence, entropy, log_prob, pull
 from ppocore.training.layout import Layout, policy_network, value_network
 from ppocore.training.normalisation import Normaliser, normalisation
+from ppocore.training.rates import adapted
 from ppocore.training.team import MOST, Place, Team, meet
 from ppocore.training.value_terms import value_term
 
@@ -33,11 +34,11 @@ LANES = 16
 """Independent sums that a reduction runs side by side, in a fixed order."""
 REPORT = (
     "policy_loss", "value_loss", "entropy", "kl", "k3", "clip_fraction", "grad_norm", "ratio_min", "ratio_max",
-    "first_ratio_error", "optimizer_steps",
+    "first_ratio_error", "optimizer_steps", "learning_rate",
 )  # fmt: skip
 """What an update reports, in this order: means over the samples of the last epoch (KL among them), the extremes of the
-ratio over all epochs, and how far the ratios of the first minibatch were from 1, as they must be."""
-MEANS, RATIO_MIN, RATIO_MAX, FIRST_ERROR, STEPS = 6, 7, 8, 9, 10
+ratio over all epochs, how far the ratios of the first minibatch were from 1, as they must be, and the last rate."""
+KL, K3, MEANS, RATIO_MIN, RATIO_MAX, FIRST_ERROR, STEPS, RATE = 3, 4, 6, 7, 8, 9, 10, 11
 """Places in it: so many means come first, then the norm of the gradients, and the rest."""
 
 
@@ -55,6 +56,8 @@ class Rule(NamedTuple):
     """As `value_term` takes them."""
     ent_coef: float
     learning_rate: float
+    desired_kl: float
+    """0: the learning rate stays as it is."""
     sgd: bool
     adam_eps: float
     adam_hat: bool
@@ -135,23 +138,28 @@ def _update(
     """In every thread: what is not dealt out, all of them compute alike."""
     shares, share = min(SHARES, (minibatch + BLOCK - 1) // BLOCK), minibatch / orders.shape[1]
     tasks, taken, far = shares if layout.shared else 2 * shares, learner.taken[0], False
+    rate, watched = rule.learning_rate, rule.stop_k3 < np.inf or rule.desired_kl > 0
     for epoch in range(len(orders)):
         for first in range(0, orders.shape[1], minibatch):
             rows = orders[epoch, first : first + minibatch]
             mean, scale = normalisation(advantages, rows, rule.normaliser)
             lesson = Lesson(rows, learner.params[layout.log_std : layout.value].astype(np.float64), mean, scale,
-                            shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)  # fmt: skip
+                            shares, watched or epoch == len(orders) - 1)  # fmt: skip
             for task in range(place.rank, tasks, place.size):
                 _task(task, learner, layout, rule, batch, advantages, returns, lesson, found)
             if not meet(place):
                 return
+            if rule.desired_kl > 0 and (epoch > 0 or first > 0):
+                # Before the first step the KL is 0 but for roundings, and these must move nothing.
+                rate = adapted(rate, _mean(found[:tasks], KL, minibatch), rule.desired_kl)
             if place.rank == 0:
                 _merge(found[:tasks], minibatch, share, first == 0, epoch == 0 and first == 0, report)
-            far = _mean_k3(found[:tasks], minibatch) > rule.stop_k3
+                report[RATE] = rate
+            far = _mean(found[:tasks], K3, minibatch) > rule.stop_k3
             if far and rule.stop_at_once:
                 return
             taken += 1
-            norm = _take_step(place, learner, layout, rule, shares, taken)
+            norm = _take_step(place, learner, layout, rule, shares, taken, rate)
             if place.rank == 0:
                 report[MEANS] += norm * share
                 report[STEPS] += 1
@@ -261,10 +269,10 @@ def _merge(found: Floats, minibatch: int, share: float, new_epoch: bool, new_bat
 
 
 @inner
-def _mean_k3(found: Floats, minibatch: int) -> float:
+def _mean(found: Floats, j: int, minibatch: int) -> float:
     total = 0.0
     for task in range(len(found)):
-        total += found[task, 4]
+        total += found[task, j]
     return total / minibatch
 
 
@@ -278,7 +286,9 @@ def _gathered(observations: Array, rows: Ints, params: Array) -> Array:
 
 
 @inner
-def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, shares: int, taken: int) -> float:
+def _take_step(
+    place: Place, learner: Learner, layout: Layout, rule: Rule, shares: int, taken: int, rate: float
+) -> float:
     """Clip the gradient and take one step; the norm before."""
     for piece in range(place.rank, learner.sums.shape[1], place.size):
         part = slice(piece * PIECE, (piece + 1) * PIECE)
@@ -297,8 +307,8 @@ def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, share
         part, cut = slice(piece * PIECE, (piece + 1) * PIECE), _cut(layout, piece)
         params, gradient = learner.params[part], learner.gradient[part]
         first, second = learner.first_moment[part], learner.second_moment[part]
-        _move(params[:cut], gradient[:cut], first[:cut], second[:cut], rule, head, taken)
-        _move(params[cut:], gradient[cut:], first[cut:], second[cut:], rule, tail, taken)
+        _move(params[:cut], gradient[:cut], first[:cut], second[:cut], rule, rate, head, taken)
+        _move(params[cut:], gradient[cut:], first[cut:], second[cut:], rule, rate, tail, taken)
     meet(place)
     return norm
 
@@ -317,18 +327,18 @@ def _factor(norm: float, rule: Rule) -> float:
 
 @inner
 def _move(
-    params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, taken: int
+    params: Array, gradient: Array, first: Array, second: Array, rule: Rule, rate: float, factor: float, taken: int
 ) -> None:  # fmt: skip
     if rule.sgd:
         for i in range(len(params)):
-            params[i] = sgd_kernel(params[i], gradient[i] * factor, rule.learning_rate)
+            params[i] = sgd_kernel(params[i], gradient[i] * factor, rate)
         return
     correction1, correction2 = 1.0 - ADAM_BETA1**taken, 1.0 - ADAM_BETA2**taken
     # (m / c1) / (sqrt(v / c2) + eps / sqrt(c2)) is (sqrt(c2) / c1) m / (sqrt(v) + eps).
     eps = rule.adam_eps / np.sqrt(correction2) if rule.adam_hat else rule.adam_eps
     for i in range(len(params)):
         params[i], first[i], second[i] = adam_kernel(
-            params[i], gradient[i] * factor, first[i], second[i], correction1, correction2, rule.learning_rate,
+            params[i], gradient[i] * factor, first[i], second[i], correction1, correction2, rate,
             ADAM_BETA1, ADAM_BETA2, eps,
         )  # fmt: skip
 
