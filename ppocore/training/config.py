@@ -16,7 +16,7 @@ from ppocore.training.normalisation import std_eps_of
 ALGOS = ("clip", "kl", "surrogate", "on-policy", "clip-kl")
 OPTIONS = {
     "algo": ALGOS,
-    "learning_rate_schedule": ("constant", "linear"),
+    "learning_rate_schedule": ("constant", "linear", "adaptive"),
     "clip_eps_schedule": ("constant", "linear"),
     "optimizer": ("adam", "sgd"),
     "adam_eps_form": ("plain", "hat"),
@@ -66,7 +66,10 @@ class Config:
     num_epochs: int = _says("times that each batch is used (on-policy: 1)", 4)
     num_minibatches: int = _says("parts of a batch, one optimiser step each (on-policy: 1)", 4)
     learning_rate: float = _says("of the optimiser", 1e-3)
-    learning_rate_schedule: str = _says("constant, or linear: falls to 0 over the run", "constant")
+    learning_rate_schedule: str = _says("constant; linear: falls to 0 over the run; adaptive: divided by 1.5 before a"
+                                        " step whose minibatch has a KL(old, new) above twice desired_kl, times 1.5"
+                                        " below half of it, within 1e-5 and 1e-2 (rsl_rl)", "constant")
+    desired_kl: float = _says("of the adaptive learning rate", 0.01)
     optimizer: str = _says("adam or sgd (plain: no momentum)", "adam")
     adam_eps: float = _says("of Adam, outside the root", 1e-5)
     adam_eps_form: str = _says("plain: beside the corrected root; hat: beside the uncorrected one, as TensorFlow 1",
@@ -138,7 +141,8 @@ class Config:
             door.whole(name, getattr(self, name), 1)
         door.whole("seed", self.seed, 0)
         for name, interval in (
-            ("learning_rate", "(0, inf)"), ("adam_eps", "(0, inf)"), ("gamma", "[0, 1]"), ("gae_lambda", "[0, 1]"),
+            ("learning_rate", "(0, inf)"), ("desired_kl", "(0, inf)"),
+            ("adam_eps", "(0, inf)"), ("gamma", "[0, 1]"), ("gae_lambda", "[0, 1]"),
             ("clip_eps", "[0, 1]"), ("kl_coef", "[0, inf)"), ("target_kl", "[0, inf)"), ("stop_kl", "[0, inf)"),
             ("stop_factor", "(0, inf)"), ("hidden_gain", "[0, inf)"), ("policy_gain", "[0, inf)"),
             ("value_gain", "[0, inf)"),

@@ -1,8 +1,8 @@
 """The folder of a run: config.json, progress.csv, checkpoint.npz; written whole or not at all, refused if damaged.
 
 A checkpoint is a plain .npz: the arrays named in `ARRAYS`, the statistics where something is normalised, and under
-``about`` the bytes of a JSON text with the format, the configuration, the count of updates, beta, and the state of the
-random numbers.  Nothing in it is executed.
+``about`` the bytes of a JSON text with the format, the configuration, the count of updates, beta, the learning rate,
+and the state of the random numbers.  Nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def save(folder: Path, trainer: Trainer, history: Iterable[Progress]) -> None:
     _write(folder / PROGRESS, lambda file: file.write(text.getvalue().encode()))
     about = {
         "format": FORMAT, "version": VERSION, "config": trainer.config.as_dict(), "updates": trainer.updates,
-        "kl_coef": trainer.kl_coef, "random": trainer.rng.bit_generator.state,
+        "kl_coef": trainer.kl_coef, "learning_rate": trainer.learning_rate, "random": trainer.rng.bit_generator.state,
     }  # fmt: skip
     packed = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     _write(folder / CHECKPOINT, lambda file: np.savez(file, about=packed, **_arrays(trainer)))
@@ -87,6 +87,7 @@ def resume(folder: Path, *, make_envs: MakeEnvs | None = None) -> tuple[Trainer,
     trainer.recent = [float(score) for score in arrays["recent"]]
     try:
         trainer.updates, trainer.kl_coef = int(about["updates"]), float(about["kl_coef"])
+        trainer.learning_rate = float(about["learning_rate"])
         trainer.rng.bit_generator.state = about["random"]
     except (KeyError, TypeError, ValueError) as error:
         raise BadRun(f"{folder / CHECKPOINT}: its description is damaged ({error}).") from None

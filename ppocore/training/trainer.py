@@ -86,6 +86,8 @@ class Trainer:
         self.team = Team()
         self.updates = 0
         self.kl_coef = config.kl_coef if config.algo in ("kl", "clip-kl") else 0.0
+        self.learning_rate = float(config.learning_rate)
+        """Of the last step: where it is adaptive, the next update begins with it."""
         self.recent: list[float] = []
         """Scores of the last 100 episodes."""
         self.last: Progress | None = None
@@ -122,7 +124,8 @@ class Trainer:
             raise BadRun(f"train: parameters are not finite after update {self.updates + 1};"
                          f" learning_rate is {rate}, max_grad_norm {config.max_grad_norm}.")  # fmt: skip
         self.updates += 1
-        self.last = self._progress(report, returns, rate, scores)
+        self.last = self._progress(report, returns, scores)
+        self.learning_rate = self.last.learning_rate
         return self.last
 
     def _play(self, draws: Any) -> list[float]:
@@ -134,7 +137,7 @@ class Trainer:
                 learner.desks, self.team)  # fmt: skip
         return [float(score) for score in batch.finished[np.isfinite(batch.finished)]]
 
-    def _progress(self, report: Floats, returns: Any, rate: float, scores: list[float]) -> Progress:
+    def _progress(self, report: Floats, returns: Any, scores: list[float]) -> Progress:
         self.recent = [*self.recent, *scores][-100:]
         found: dict[str, Any] = dict(zip(REPORT, map(float, report), strict=True))
         found["optimizer_steps"] = int(found["optimizer_steps"])
@@ -145,11 +148,13 @@ class Trainer:
         explained = explained_variance(self._batch.values.ravel(), flat) if np.ptp(flat) > 0 else math.nan
         mean = float(np.mean(self.recent)) if self.recent else math.nan
         return Progress(update=self.updates, steps=self.updates * self.config.batch_size, episodes=len(scores),
-                        mean_return=mean, explained_variance=float(explained), kl_coef=used, learning_rate=rate,
+                        mean_return=mean, explained_variance=float(explained), kl_coef=used,
                         **found, **_health(self._batch.log_ratios.ravel(), found))  # fmt: skip
 
     def _scheduled(self, name: str) -> float:
         """A setting as its schedule has it now."""
+        if getattr(self.config, f"{name}_schedule") == "adaptive":
+            return self.learning_rate
         linear = getattr(self.config, f"{name}_schedule") == "linear"
         left = 1.0 - self.updates / self.config.num_updates if linear else 1.0
         return float(getattr(self.config, name) * left)
@@ -168,6 +173,7 @@ class Trainer:
             value_width=float(config.value_clip_eps),
             ent_coef=float(config.ent_coef),
             learning_rate=float(rate),
+            desired_kl=float(config.desired_kl) if config.learning_rate_schedule == "adaptive" else 0.0,
             sgd=config.optimizer == "sgd",
             adam_eps=float(config.adam_eps),
             adam_hat=config.adam_eps_form == "hat",

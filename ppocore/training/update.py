@@ -21,6 +21,7 @@ from ppocore.training.collect import Batch
 from ppocore.training.heads import Desk, describe, desk_of, divergence, entropy, log_prob, new_desk, pull, take_log_std
 from ppocore.training.layout import Layout
 from ppocore.training.normalisation import Normaliser, normalisation
+from ppocore.training.rates import adapted
 from ppocore.training.team import MOST, Place, Team, meet, part_of
 from ppocore.training.value_terms import value_term
 
@@ -33,11 +34,11 @@ LANES = 16
 """Independent sums that a reduction runs side by side, in a fixed order."""
 REPORT = (
     "policy_loss", "value_loss", "entropy", "kl", "k3", "clip_fraction", "grad_norm", "ratio_min", "ratio_max",
-    "first_ratio_error", "optimizer_steps",
+    "first_ratio_error", "optimizer_steps", "learning_rate",
 )  # fmt: skip
 """What an update reports, in this order: means over the samples of the last epoch (KL among them), the extremes of the
-ratio over all epochs, and how far the ratios of the first minibatch were from 1, as they must be."""
-MEANS, RATIO_MIN, RATIO_MAX, FIRST_ERROR, STEPS = 6, 7, 8, 9, 10
+ratio over all epochs, how far the ratios of the first minibatch were from 1, as they must be, and the last rate."""
+KL, K3, MEANS, RATIO_MIN, RATIO_MAX, FIRST_ERROR, STEPS, RATE = 3, 4, 6, 7, 8, 9, 10, 11
 """Places in it: so many means come first, then the norm of the gradients, and the rest."""
 
 
@@ -55,6 +56,8 @@ class Rule(NamedTuple):
     """As `value_term` takes them."""
     ent_coef: float
     learning_rate: float
+    desired_kl: float
+    """0: the learning rate stays as it is."""
     sgd: bool
     adam_eps: float
     adam_hat: bool
@@ -140,24 +143,29 @@ def _update(
     """In every thread: what is not dealt out, all of them compute alike."""
     shares, share = min(SHARES, (minibatch + BLOCK - 1) // BLOCK), minibatch / orders.shape[1]
     tasks, taken, far = shares if layout.shared else 2 * shares, learner.taken[0], False
+    rate, watched = rule.learning_rate, rule.stop_k3 < np.inf or rule.desired_kl > 0
     desk = desk_of(learner.desks, place.rank)
     for epoch in range(len(orders)):
         for first in range(0, orders.shape[1], minibatch):
             rows = orders[epoch, first : first + minibatch]
             mean, scale = normalisation(advantages, rows, rule.normaliser)
-            lesson = Lesson(rows, mean, scale, shares, rule.stop_k3 < np.inf or epoch == len(orders) - 1)
+            lesson = Lesson(rows, mean, scale, shares, watched or epoch == len(orders) - 1)
             take_log_std(desk, learner.params, layout.log_std)
             for task in range(*part_of(place, tasks)):
                 _task(task, learner, layout, rule, batch, advantages, returns, lesson, desk, found[task])
             if not meet(place):
                 return
+            if rule.desired_kl > 0 and (epoch > 0 or first > 0):
+                # Before the first step the KL is 0 but for roundings, and these must move nothing.
+                rate = adapted(rate, _mean(found[:tasks], KL, minibatch), rule.desired_kl)
             if place.rank == 0:
                 _merge(found[:tasks], minibatch, share, first == 0, epoch == 0 and first == 0, report)
-            far = _mean_k3(found[:tasks], minibatch) > rule.stop_k3
+                report[RATE] = rate
+            far = _mean(found[:tasks], K3, minibatch) > rule.stop_k3
             if far and rule.stop_at_once:
                 return
             taken += 1
-            norm = _take_step(place, learner, layout, rule, shares, taken)
+            norm = _take_step(place, learner, layout, rule, shares, taken, rate)
             if place.rank == 0:
                 report[MEANS] += norm * share
                 report[STEPS] += 1
@@ -267,10 +275,10 @@ def _merge(found: Floats, minibatch: int, share: float, new_epoch: bool, new_bat
 
 
 @inner
-def _mean_k3(found: Floats, minibatch: int) -> float:
+def _mean(found: Floats, j: int, minibatch: int) -> float:
     total = 0.0
     for task in range(len(found)):
-        total += found[task, 4]
+        total += found[task, j]
     return total / minibatch
 
 
@@ -284,7 +292,9 @@ def _gather(observations: Array, rows: Ints, room: Array) -> None:
 
 
 @inner
-def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, shares: int, taken: int) -> float:
+def _take_step(
+    place: Place, learner: Learner, layout: Layout, rule: Rule, shares: int, taken: int, rate: float
+) -> float:
     """Clip the gradient and take one step; the norm before."""
     for piece in range(*part_of(place, learner.sums.shape[1])):
         part = slice(piece * PIECE, (piece + 1) * PIECE)
@@ -302,8 +312,8 @@ def _take_step(place: Place, learner: Learner, layout: Layout, rule: Rule, share
         part, cut = slice(piece * PIECE, (piece + 1) * PIECE), _cut(layout, piece)
         params, gradient = learner.params[part], learner.gradient[part]
         first, second = learner.first_moment[part], learner.second_moment[part]
-        _move(params[:cut], gradient[:cut], first[:cut], second[:cut], rule, head, taken)
-        _move(params[cut:], gradient[cut:], first[cut:], second[cut:], rule, tail, taken)
+        _move(params[:cut], gradient[:cut], first[:cut], second[:cut], rule, rate, head, taken)
+        _move(params[cut:], gradient[cut:], first[cut:], second[cut:], rule, rate, tail, taken)
     meet(place)
     return norm
 
@@ -322,24 +332,24 @@ def _factor(norm: float, rule: Rule) -> float:
 
 @inner
 def _move(
-    params: Array, gradient: Array, first: Array, second: Array, rule: Rule, factor: float, taken: int
+    params: Array, gradient: Array, first: Array, second: Array, rule: Rule, rate: float, factor: float, taken: int
 ) -> None:  # fmt: skip
     """One step; numbers are cast to the dtype of the parameters, else Numba would compute float32 in float64."""
     number: Any = params.dtype.type
     if rule.sgd:
         for i in range(len(params)):
-            params[i] = sgd_kernel(params[i], gradient[i] * number(factor), number(rule.learning_rate))
+            params[i] = sgd_kernel(params[i], gradient[i] * number(factor), number(rate))
         return
     # (m / c1) / (sqrt(v / c2) + eps) is (sqrt(c2) / c1) m / (sqrt(v) + sqrt(c2) eps): one division a parameter.
     root = np.sqrt(1.0 - ADAM_BETA2**taken)
-    rate = number(rule.learning_rate * root / (1.0 - ADAM_BETA1**taken))
+    pace = number(rate * root / (1.0 - ADAM_BETA1**taken))
     eps = number(rule.adam_eps if rule.adam_hat else rule.adam_eps * root)
     keep1, take1 = number(ADAM_BETA1), number((1.0 - ADAM_BETA1) * factor)
     keep2, take2 = number(ADAM_BETA2), number((1.0 - ADAM_BETA2) * factor * factor)
     for i in range(len(params)):
         first[i] = keep1 * first[i] + take1 * gradient[i]
         second[i] = keep2 * second[i] + take2 * gradient[i] * gradient[i]
-        params[i] -= rate * first[i] / (np.sqrt(second[i]) + eps)
+        params[i] -= pace * first[i] / (np.sqrt(second[i]) + eps)
 
 
 @inner

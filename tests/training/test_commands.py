@@ -126,7 +126,7 @@ def test_a_preset_says_what_it_does_not_reproduce_and_settings_win(tmp_path: Pat
     ended = run("train", "CartPole-v1", "--preset", "rsl_rl", "--num-envs", 4, "--total-steps", 96, "--out", out)
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("preset rsl_rl, not reproduced: The learning rate")
+    assert ended.stdout.startswith("preset rsl_rl, not reproduced: Networks and the numbers")
     assert folder.read_config(out) == Config.preset("rsl_rl", num_envs=4, total_steps=96)
 
 

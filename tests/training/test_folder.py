@@ -28,6 +28,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "Pendulum-v1": {},
     "Pendulum-v1 within its bounds": {"head": "tanh_gaussian", "log_std_from": "state"},
     "FrozenLake-v1": {},
+    "CartPole-v1 at an adaptive rate": {"learning_rate_schedule": "adaptive", "desired_kl": 1e-3},
     "Pairs-v0": {},
 }
 
@@ -35,7 +36,7 @@ RUNS: dict[str, dict[str, Any]] = {
 def everything(trainer: Trainer) -> list[bytes]:
     """All that decides what comes next."""
     parts = [array.tobytes() for array in folder._arrays(trainer).values()]
-    rest = json.dumps(trainer.rng.bit_generator.state), repr((trainer.updates, trainer.kl_coef))
+    rest = json.dumps(trainer.rng.bit_generator.state), repr((trainer.updates, trainer.kl_coef, trainer.learning_rate))
     return [*parts, *(text.encode() for text in rest)]
 
 

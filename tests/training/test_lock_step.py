@@ -40,7 +40,8 @@ def updates_of(config: Config, monkeypatch: pytest.MonkeyPatch) -> Any:
         arrays = [array.reshape(config.batch_size, *array.shape[2:]).astype(number)
                   for array in (batch.observations, batch.actions, batch.log_probs, batch.values, returns, advantages)]
         given = SimpleNamespace(**{name: getattr(learner, name).copy() for name in LEARNT}, arrays=arrays,
-                                taken=int(learner.taken[0]), orders=orders)  # fmt: skip
+                                described=batch.described.reshape(config.batch_size, -1).astype(number),
+                                taken=int(learner.taken[0]), orders=orders, rate=rule.learning_rate)  # fmt: skip
         compiled(learner, layout, rule, batch, advantages, returns, orders, *rest)
         seen.append((given, learner.params.copy()))
 
@@ -134,6 +135,40 @@ def test_a_step_that_deviates_is_seen(deviation: str, monkeypatch: pytest.Monkey
     """In float64; the loop keeps to the preset."""
     settings = SIZES | LIVELY | {"dtype": "float64"}
     right, wrong = (Config.preset("cleanrl", **settings | more) for more in ({}, DEVIATIONS[deviation]))
+
+    with pytest.raises(AssertionError, match="update"):
+        assert_in_step(wrong, lambda config, *rest: torch_loop.update(right, *rest), monkeypatch)
+
+
+@pytest.mark.parametrize("dtype", ALLOWED)
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
+def test_the_adaptive_rate_of_rsl_rl(env: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The preset, at a rate that must fall and a KL around which it rises again."""
+    given_rate = {"learning_rate": 6e-3, "desired_kl": 4e-3}
+    config = Config.preset("rsl_rl", env=env, dtype=dtype, **SIZES | given_rate)
+    begun, left = [], []
+
+    def kept(config: Config, layout: Any, given: Any) -> Any:
+        begun.append(given.rate)
+        found = torch_loop.update(config, layout, given)
+        left.append(given.rate)
+        return found
+
+    reported = [progress.learning_rate for progress in assert_in_step(config, kept, monkeypatch)]
+
+    assert reported == left
+    assert begun == [config.learning_rate, *left[:-1]]
+    steps = np.sign(np.diff([begun[0], *left]))
+    assert {-1.0, 1.0} <= set(steps)
+
+
+ADAPTIVE = {"learning_rate_schedule": "adaptive", "desired_kl": 2e-3}
+
+
+@pytest.mark.parametrize("deviation", [{"desired_kl": 2.5e-3}, {"learning_rate_schedule": "constant"}])
+def test_a_rate_that_deviates_is_seen(deviation: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SIZES | LIVELY | ADAPTIVE | {"dtype": "float64"}
+    right, wrong = (Config.preset("cleanrl", **settings | more) for more in ({}, deviation))
 
     with pytest.raises(AssertionError, match="update"):
         assert_in_step(wrong, lambda config, *rest: torch_loop.update(right, *rest), monkeypatch)

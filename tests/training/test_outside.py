@@ -43,7 +43,7 @@ def trained(mode: AutoresetMode, poison: float, monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(training, "update", keep)
     trainer = Trainer(dataclasses.replace(SETTINGS, **more),
-                      make_envs=lambda count: ScriptedVectorEnv(SCRIPTS, autoreset_mode=mode, poison=poison))
+                      make_envs=lambda count: ScriptedVectorEnv(SCRIPTS[:count], autoreset_mode=mode, poison=poison))
     # No bias is 0, so that no observation has the value 0.
     trainer.learner.params[:] += np.random.default_rng(8).normal(0.0, 0.2, len(trainer.learner.params))
     for _ in itertools.islice(trainer.run(), batches):

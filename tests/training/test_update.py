@@ -65,6 +65,8 @@ CHOICES = {
     "shared trunk, spread of the state": {"env": "Pendulum-v1", "shared_trunk": True, "log_std_from": "state"},
     "pairs": {"env": "Pairs-v0"},
     "pairs, kl": {"env": "Pairs-v0", "algo": "kl", "kl_coef": 0.3, "ent_coef": 0.05},
+    "adaptive rate": {"learning_rate_schedule": "adaptive", "desired_kl": 2e-3, "learning_rate": 4e-3},
+    "adaptive rate, real actions": {"env": "Pendulum-v1", "learning_rate_schedule": "adaptive", "desired_kl": 1e-3},
     "entropy of samples": {"ent_coef": 0.05, "entropy_estimate": "log_prob"},
 }
 
@@ -176,6 +178,18 @@ def log_ratios(config: Config, layout: Any, params: Any, kept: Recorded, rows: A
     return terms[0][0] - flat(kept.batch.log_probs)[rows]
 
 
+def moved_rate(config: Config, layout: Any, params: Any, kept: Recorded, rows: Any, rate: float) -> float:
+    """By the definition of the adaptive rate: of the KL of a minibatch, before its step."""
+    seen = flat(kept.batch.observations)[rows]
+    outputs = mlp(params[: layout.log_std], seen, np.zeros((len(rows), layout.policy_sizes[-1])),
+                  sizes=layout.policy_sizes.tolist(), activation=config.activation).outputs[:, : layout.head.outputs]
+    log_std = params[layout.log_std : layout.value]
+    kl = policy_terms(config, outputs, log_std, rows, kept.batch)[2][0].mean()
+    if kl > 2 * config.desired_kl:
+        return max(1e-5, rate / 1.5)
+    return min(1e-2, rate * 1.5) if kl < config.desired_kl / 2 else rate
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(**({"env": "CartPole-v1"} | BASE | CHOICES[choice]))
@@ -183,7 +197,7 @@ def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: py
     layout, params = kept.trainer.layout, kept.before
     first, second, step = np.zeros_like(params), np.zeros_like(params), 0
     size = config.batch_size // config.num_minibatches
-    last = np.zeros(config.batch_size)
+    last, rates = np.zeros(config.batch_size), [config.learning_rate]
     for order in kept.orders:
         for start in range(0, config.batch_size, size):
             rows = order[start : start + size]
@@ -194,9 +208,11 @@ def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: py
                 gradient = gradient * min(1.0, config.max_grad_norm / (norm + config.grad_norm_eps))
             elif config.max_grad_norm:
                 gradient = clip_grad_norm([gradient], max_norm=config.max_grad_norm).grads[0]
+            if step and config.learning_rate_schedule == "adaptive":
+                rates.append(moved_rate(config, layout, params, kept, rows, rates[-1]))
             step += 1
             params, first, second = adam_step(params, gradient, first, second, step=step, beta1=0.9, beta2=0.999,
-                                              learning_rate=config.learning_rate, eps=config.adam_eps)
+                                              learning_rate=rates[-1], eps=config.adam_eps)
 
     # Up to 12 steps of Adam, each a division by a root of squared gradients of some 400 samples: 2^-40 of what they
     # move (0.01 a step); small gradients lose more than that, hence 2^-34.
@@ -205,6 +221,8 @@ def test_an_update_is_what_the_public_functions_say(choice: str, monkeypatch: py
     assert np.abs(learned.first_moment - first).max() <= 2.0**-40 * np.abs(first).max()
     assert np.abs(kept.batch.log_ratios.ravel() - last).max() <= 2.0**-34
     assert learned.taken[0] == step == kept.progress.optimizer_steps
+    assert kept.progress.learning_rate == kept.trainer.learning_rate == rates[-1]
+    assert (len(set(rates)) > 2) == (config.learning_rate_schedule == "adaptive")
     assert np.abs(learned.params - kept.before).max() > 0
 
 

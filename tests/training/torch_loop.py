@@ -43,10 +43,12 @@ def update(config: Config, layout: Any, given: Any) -> Any:
     tensors = [*policy, *values]
     optimizer = _optimizer(config, tensors, given)
     size, last_k3 = config.batch_size // config.num_minibatches, 0.0
-    for order in given.orders:
+    for epoch, order in enumerate(given.orders):
         for first in range(0, len(order), size):
             rows = order[first : first + size]
-            loss, last_k3 = _loss(config, layout, policy, values, given, rows)
+            loss, last_k3, kl = _loss(config, layout, policy, values, given, rows)
+            if config.learning_rate_schedule == "adaptive" and epoch + first > 0:
+                _move_rate(config, optimizer, given, kl)
             if config.stop_after == "minibatch" and 0 < config.stop_factor * config.stop_kl < last_k3:
                 return flattened(tensors)
             optimizer.zero_grad()
@@ -57,6 +59,15 @@ def update(config: Config, layout: Any, given: Any) -> Any:
         if 0 < config.stop_factor * config.stop_kl < last_k3:
             break
     return flattened(tensors)
+
+
+def _move_rate(config: Config, optimizer: Any, given: Any, kl: float) -> None:
+    """As rsl_rl writes it."""
+    if kl > config.desired_kl * 2.0:
+        given.rate = max(1e-5, given.rate / 1.5)
+    elif kl < config.desired_kl / 2.0 and kl > 0.0:
+        given.rate = min(1e-2, given.rate * 1.5)
+    optimizer.param_groups[0]["lr"] = given.rate
 
 
 def _layers(flat: Any, sizes: Any) -> list[Any]:
@@ -71,8 +82,8 @@ def _layers(flat: Any, sizes: Any) -> list[Any]:
 
 def _optimizer(config: Config, tensors: list[Any], given: Any) -> Any:
     if config.optimizer == "sgd":
-        return torch.optim.SGD(tensors, lr=config.learning_rate)
-    adam = torch.optim.Adam(tensors, lr=config.learning_rate, eps=config.adam_eps)
+        return torch.optim.SGD(tensors, lr=given.rate)
+    adam = torch.optim.Adam(tensors, lr=given.rate, eps=config.adam_eps)
     place = 0
     for tensor in tensors:
         part = slice(place, place + tensor.numel())
@@ -104,8 +115,8 @@ def _clip(config: Config, policy: list[Any], values: list[Any]) -> None:
 
 def _loss(
     config: Config, layout: Any, policy: list[Any], values: list[Any], given: Any, rows: Any
-) -> tuple[Any, float]:
-    """The loss of a minibatch, and its k3."""
+) -> tuple[Any, float, float]:
+    """The loss of a minibatch, its k3, and its KL(old, new)."""
     seen, actions, old_log_prob, old_values, returns, advantages = (
         torch.tensor(np.ascontiguousarray(array[rows])) for array in given.arrays)
     if config.normalize_advantages and config.normalize_over == "minibatch":
@@ -115,22 +126,27 @@ def _loss(
         outputs, value = outputs[:, :-1], outputs[:, -1]
     else:
         value = outputs_of(values, seen, config.activation)[:, 0]
-    log_prob, entropy = _log_prob(layout, outputs, policy[-1], actions)
+    log_prob, entropy, kl = _compared(layout, outputs, policy[-1], actions, torch.tensor(given.described[rows]))
     log_ratio = log_prob - old_log_prob
     ratio, eps = log_ratio.exp(), config.clip_eps
     low = 1 / (1 + eps) if config.clip_band == "log_symmetric" else 1 - eps
     objective = torch.min(ratio * advantages, torch.clamp(ratio, low, 1 + eps) * advantages)
     loss = (-objective.mean() - config.ent_coef * entropy.mean()
             + config.vf_coef * _value_loss(config, value, returns, old_values))
-    return loss, float((ratio - 1 - log_ratio).mean().detach())
+    return loss, float((ratio - 1 - log_ratio).mean().detach()), float(kl.mean().detach())
 
 
-def _log_prob(layout: Any, outputs: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
+def _compared(layout: Any, outputs: Any, log_std: Any, actions: Any, old: Any) -> tuple[Any, Any, Any]:
+    """log pi, entropy, and KL from what was noted of the policy that played."""
+    divergence = torch.distributions.kl_divergence
     if not layout.head.choices:
         drawn = torch.distributions.Normal(outputs, log_std.exp().expand_as(outputs))
-        return drawn.log_prob(actions).sum(1), drawn.entropy().sum(1)
+        mean, spread = old.chunk(2, dim=1)
+        kl = divergence(torch.distributions.Normal(mean, spread.exp()), drawn)
+        return drawn.log_prob(actions).sum(1), drawn.entropy().sum(1), kl.sum(1)
     drawn = torch.distributions.Categorical(logits=outputs)
-    return drawn.log_prob(actions[:, 0].long()), drawn.entropy()
+    kl = divergence(torch.distributions.Categorical(logits=old), drawn)
+    return drawn.log_prob(actions[:, 0].long()), drawn.entropy(), kl
 
 
 def _normalised(config: Config, advantages: Any) -> Any:
