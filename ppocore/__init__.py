@@ -96,6 +96,7 @@ _ROOMS = {
         "adapt_kl_coef_proportional",
         "clip_grad_norm",
         "running_moments",
+        "sgd_step",
         "update_moments",
     ),
     "reductions": ("Mean", "masked_mean", "sequence_mean", "sequence_sum_mean", "trajectory_mean"),
@@ -218,6 +219,7 @@ if TYPE_CHECKING:
     from ppocore.optimizers import adapt_kl_coef_proportional as adapt_kl_coef_proportional
     from ppocore.optimizers import clip_grad_norm as clip_grad_norm
     from ppocore.optimizers import running_moments as running_moments
+    from ppocore.optimizers import sgd_step as sgd_step
     from ppocore.optimizers import update_moments as update_moments
     from ppocore.reductions import Mean as Mean
     from ppocore.reductions import masked_mean as masked_mean

@@ -289,6 +289,55 @@ def adam_step(
     return AdamStep(door.out(moved), door.out(m), door.out(v))
 
 
+def sgd_step(params: ArrayLike, grads: ArrayLike, *, learning_rate: float) -> Array:
+    r"""One step of gradient descent, without momentum and without weight decay.
+
+    .. math:: p \leftarrow p - \alpha g
+
+    Parameters
+    ----------
+    params, grads : array of float, shape (P,)
+        Flat.
+    learning_rate : float >= 0
+
+    Returns
+    -------
+    array of float, shape (P,)
+        The parameters after the step, in the dtype that they had.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or are empty, an entry is not finite, or `learning_rate` is outside its interval.
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Down the gradient of a loss; to climb an objective, hand over minus its gradient.
+
+    *Accuracy.* u (|p| + 2 alpha |g|).
+
+    *Theorems.* ACC-34, OPT-04.
+
+    References
+    ----------
+    Robbins and Monro, A Stochastic Approximation Method, 1951, equation 8.  Mission row S2.
+
+    Examples
+    --------
+    >>> sgd_step([1.0, 2.0], [4.0, -2.0], learning_rate=0.5)
+    array([-1.,  3.])
+    """
+    door = Doorman("sgd_step")
+    p = door.floats("params", params, "P")
+    g = door.floats("grads", grads, "P")
+    rate = door.number("learning_rate", learning_rate, "[0, inf)")
+    moved = p.copy()
+    _sgd_loop(moved, g, rate)
+    return door.out(moved)
+
+
 def running_moments(batches: Sequence[ArrayLike]) -> Moments:
     r"""Mean and variance of the rows of all batches together.
 
@@ -464,8 +513,14 @@ def adam_kernel(
 
 @kernel
 def sgd_kernel(param: float, grad: float, learning_rate: float) -> float:
-    """One parameter after a plain step down its gradient: no momentum, no decay.  Theorems: OPT-04."""
+    """One parameter after a plain step down its gradient: no momentum, no decay.  Theorems: ACC-34, OPT-04."""
     return param - learning_rate * grad
+
+
+@kernel
+def _sgd_loop(params: Floats, grads: Floats, learning_rate: float) -> None:
+    for i in range(len(params)):
+        params[i] = sgd_kernel(params[i], grads[i], learning_rate)
 
 
 @kernel

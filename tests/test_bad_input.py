@@ -136,6 +136,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "batch_health": {"log_weights": _row(0, 1)},
     "clip_grad_norm": {"grads": [_row(1, 2), _grid((1, 2))], "max_norm": 0.5},
     "adam_step": ADAM,
+    "sgd_step": {"params": _row(1, 2), "grads": _row(1, -1), "learning_rate": 0.5},
     "running_moments": {"batches": [_grid((1, 2)), _grid((3, 4), (5, 6))]},
     "update_moments": {"moments": ppocore.Moments(_row(0, 0), _row(1, 1), 3), "batch": _grid((1, 2))},
 }  # fmt: skip
@@ -388,6 +389,9 @@ def test_logits_of_masked_actions_do_not_matter(function: str) -> None:
          "log_std[0, 1] is 400.0; every entry must be in"),
         ("adam_step", {"second_moment": _row(0, -1)},
          "second_moment[1] is -1.0; every entry must be in [0, inf)."),
+        ("sgd_step", {"grads": _row(1)}, "grads has shape (1,) but params has shape (2,); "),
+        ("sgd_step", {"learning_rate": -0.5}, "learning_rate is -0.5; it must be in [0, inf)."),
+        ("sgd_step", {"params": _row(1, NAN)}, "params[1] is nan; every entry must be finite."),
         ("gae", {"values": _grid((0, 1))}, "values has shape (1, 2) but rewards has shape (2, 1); "),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocore import adam_step, adapt_kl_coef, clip_grad_norm, running_moments, update_moments
+from ppocore import adam_step, adapt_kl_coef, clip_grad_norm, running_moments, sgd_step, update_moments
 from ppocore.optimizers import adam_kernel, sgd_kernel
 from tests.closeness import assert_within
 from tests.optional import require
@@ -60,6 +60,32 @@ def test_adam_step_by_hand() -> None:
 
 def test_sgd_step_by_hand() -> None:
     assert sgd_kernel(2.0, -0.5, 0.125) == 2 + 1 / 16
+
+
+@deterministic
+@given(st.lists(st.tuples(halves, halves), min_size=1, max_size=6), st.sampled_from([0.0, 0.25, 1.0, 3.0]))
+def test_sgd_step_is_exact_where_doubles_are(pairs: list[Any], rate: float) -> None:
+    params, grads = (np.array(column) for column in zip(*pairs, strict=True))
+    kept = params.copy()
+
+    after = sgd_step(params, grads, learning_rate=rate)
+
+    assert [Fraction(x) for x in after] == [Fraction(p) - Fraction(rate) * Fraction(g) for p, g in pairs]
+    np.testing.assert_array_equal(params, kept)
+
+
+def test_sgd_step_keeps_the_dtype_and_is_that_of_torch() -> None:
+    torch = require("torch")
+    rng = np.random.default_rng(4)
+    params, grads = rng.normal(size=6).astype(np.float32), rng.normal(size=6).astype(np.float32)
+    theirs = torch.tensor(params.copy(), requires_grad=True)
+    theirs.grad = torch.tensor(grads)
+    torch.optim.SGD([theirs], lr=0.125).step()
+
+    after = sgd_step(params, grads, learning_rate=0.125)
+
+    assert after.dtype == np.float32
+    assert_within(after, theirs.detach().numpy(), units=2)
 
 
 def test_adam_is_that_of_torch() -> None:

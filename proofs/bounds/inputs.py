@@ -326,6 +326,13 @@ def _adam(draw: Draw, kind: int) -> Made:
             "learning_rate": (3e-4, 1.0)[kind % 2], "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 
 
+def _sgd(draw: Draw, kind: int) -> Made:
+    g, rate = _spread(draw, kind, 20), (3e-4, 1.0)[kind % 2]
+    # On every third draw the step nearly meets the parameter, which cancels.
+    params = rate * g * (1 + 1e-9 * draw.normal(size=20)) if kind % 3 == 0 else draw.normal(size=20)
+    return {"params": params, "grads": g, "learning_rate": rate}
+
+
 def _running(draw: Draw, kind: int) -> Made:
     return {"batches": [_spread(draw, kind, (20, D)), _spread(draw, kind, (30, D))]}
 
@@ -393,6 +400,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "self_normalized_estimate": _self_normalized,
     "sequence_mean": _means,
     "sequence_sum_mean": _means,
+    "sgd_step": _sgd,
     "squashed_gaussian_entropy": _squashed_entropy,
     "squashed_gaussian_log_prob": _squashed,
     "surrogate_loss": _policy_loss,

@@ -74,6 +74,11 @@ def running_moments(true: Any, batches: Any) -> dict[str, Balls]:
     return {"mean": mean, "var": _variance_scale(true["var"], mean, n + 3), "num_rows": arb(0)}
 
 
+@bound("sgd_step", "ACC-34", value="|p| + 2α|g|")
+def sgd_step(true: Any, params: Balls, grads: Balls, learning_rate: Any) -> dict[str, Balls]:
+    return {"value": abs(params) + 2 * learning_rate * abs(grads)}
+
+
 @bound(
     "update_moments", "ACC-12",
     mean="(n2/n)(E_2 + 3|gap|) + |exact|, E_2 = n2 mean|batch|",

@@ -351,6 +351,10 @@ def adam_step(params, grads, first_moment, second_moment, step, learning_rate, b
     return {"params": moved, "first_moment": first, "second_moment": second}
 
 
+def sgd_step(params, grads, learning_rate):
+    return {"value": params - learning_rate * grads}
+
+
 def running_moments(batches):
     rows = jnp.concatenate(batches)
     return {"mean": rows.mean(axis=0), "var": rows.var(axis=0)}

@@ -337,6 +337,10 @@ def adam_step(params, grads, first_moment, second_moment, step, learning_rate, b
     return {"params": moved, "first_moment": first, "second_moment": second}
 
 
+def sgd_step(params, grads, learning_rate):
+    return {"value": torch.add(params, grads, alpha=-learning_rate)}
+
+
 def running_moments(batches):
     rows = torch.cat(batches)
     return {"mean": rows.mean(dim=0), "var": rows.var(dim=0, unbiased=False)}

@@ -97,6 +97,7 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "gaussian_weight_second_moment": (
         imp.gaussian_weight_second_moment, imp.gaussian_weight_second_moment_by_integral
     ),
+    "sgd_step": (optimizers.sgd_step, optimizers.sgd_step_by_model),
     "squashed_gaussian_entropy": (dist.squashed_gaussian_entropy, dist.squashed_gaussian_entropy_of_density),
     "trajectory_mean": (red.trajectory_mean, red.trajectory_mean_padded),
     "update_moments": (optimizers.update_moments, optimizers.update_moments_by_gap),

@@ -126,6 +126,21 @@ def adam_step_by_rate(
     }
 
 
+def sgd_step(params: list[Any], grads: list[Any], *, learning_rate: Number) -> dict[str, Nested]:
+    """p' = p - lr g (Robbins and Monro, 1951, equation 8)."""
+    rate = rational(learning_rate)
+    return {"params": each(lambda p, g: p - rate * g, rational(params), rational(grads))}
+
+
+def sgd_step_by_model(params: list[Any], grads: list[Any], *, learning_rate: Number) -> dict[str, Nested]:
+    """Where g x + (x - p)^2 / (2 lr), the linear model with a proximity term, has its minimum: half of its two zeros.
+
+    In x - p the zeros are 0 and -2 lr g.
+    """
+    rate = rational(learning_rate)
+    return {"params": each(lambda p, g: (p + (p - 2 * rate * g)) / 2, rational(params), rational(grads))}
+
+
 def _moments(
     grads: list[Any], first_moment: list[Any], second_moment: list[Any], decay1: Number, decay2: Number
 ) -> tuple[list[Any], list[Any]]:

@@ -14,12 +14,16 @@ from ppocore import optimizers
 from ppocore._kernels import plain
 from proofs.ledger import proof, proved, refutation, refuted
 from proofs.ledger.outcome import Outcome
+from proofs.methods.balls import examined
+from proofs.methods.exact import everywhere
 from proofs.methods.polynomials import Ring, rows, same
+from proofs.methods.rounding import Desk
 from proofs.methods.solver import every, forall, on_every_path
 from proofs.methods.symbolic import Sqrt, Sym, reals, term
 
 ROOM = "ppocore.optimizers:"
 ADAM = [ROOM + "adam_kernel", ROOM + "adam_step"]
+PLAIN = [ROOM + "sgd_kernel", ROOM + "sgd_step"]
 MOMENTS = [ROOM + "running_moments", ROOM + "update_moments"]
 
 # -- OPT-01 ----------------------------------------------------------------------------------------
@@ -305,7 +309,7 @@ def stepped() -> Any:
 
 
 @proof("OPT-04", "z3", "kernel: x' = (1 - lr a) x; k^2 x^2 <= x^2 exactly if -1 <= k <= 1, k = 1 - lr a",
-       code=[ROOM + "sgd_kernel"])
+       code=PLAIN)
 def _() -> Outcome:
     k = z3.Real("k")
     return every([
@@ -324,3 +328,25 @@ def _never_up(x, a, lr) -> bool:
             kept=lambda x, a, lr: a > 0 and lr >= 0)
 def _() -> Outcome:
     return on_every_path([x, a, lr], [a > 0, lr >= 0], stepped, lambda out: a * term(out) * term(out) <= a * x * x)
+
+
+# -- ACC-34 ----------------------------------------------------------------------------------------
+
+@proof("ACC-34", "flint", "kernel: one rounding of the product, one of the difference", code=PLAIN)
+def _() -> Outcome:
+    desk = Desk()
+    p, g, rate = desk.number(), desk.number(), desk.number(signed=False)
+    after = plain(optimizers.sgd_kernel)(p, g, rate)
+    return everywhere("outputs", [(after.within(p.size + 2 * rate.size * g.size), {"output": "params"})])
+
+
+def _one_rounding_of_the_result(param, grad, learning_rate):
+    got = Fraction(float(optimizers.sgd_step([param], [grad], learning_rate=learning_rate)[0]))
+    exact = Fraction(param) - Fraction(learning_rate) * Fraction(grad)
+    return abs(got - exact) <= Fraction(2, 2**53) * abs(exact)
+
+
+@refutation("ACC-34", "float64", "the result is right to 2 u of itself: the product may cancel the parameter",
+            claim=_one_rounding_of_the_result)
+def _() -> Outcome:
+    return examined(_one_rounding_of_the_result, param=0.03, grad=0.3, learning_rate=0.1)

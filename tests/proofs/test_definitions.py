@@ -44,6 +44,7 @@ BEYOND_THE_TABLE: dict[str, dict[str, Any]] = {
     "gaussian_weight_second_moment": {
         "mean": [[1, 0.5], [0, 0], [0, 0]], "log_std": [[0.125, -1], [0.34375, 0], [0.359375, 0]],
         "other_mean": [[0, 0.25], [0, 0], [0, 0]], "other_log_std": [[0, -0.5], [0, 0], [0, 0]]},
+    "sgd_step": {"params": [1, -2.5, 0], "grads": [4, 0.5, -3], "learning_rate": 0.375},
     "squashed_gaussian_entropy": {"mean": [[0.5, -1], [3, 0]], "log_std": [[-5, 2], [0, 1]]},
     "trajectory_mean": {"x": [1, 2, 6, -4, 0.5, 3], "lengths": [2, 1, 3]},
     "update_moments": {"moments": ([2.0, -1.0], [1.0, 0.0], 2), "batch": [[5, 1], [7, 2], [0, -8]]},

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ppocore import adam_step, clip_grad_norm, running_moments, update_moments
+from ppocore import adam_step, clip_grad_norm, running_moments, sgd_step, update_moments
 from ppocore.optimizers import adam_kernel, sgd_kernel
 
 
@@ -91,3 +91,16 @@ def test_a_plain_step_goes_up_a_parabola_only_beyond_twice_its_inverse_curvature
 
     assert ends == {-0.25: 6.0, 0.0: 3.0, 0.25: 0.0, 0.5: -3.0, 0.75: -6.0}
     assert [rate for rate, end in ends.items() if abs(end) <= 3] == [0.0, 0.25, 0.5]
+
+
+@pytest.mark.theorem("ACC-34")
+def test_a_plain_step_is_rounded_twice_where_it_cancels_too() -> None:
+    rng, unit = np.random.default_rng(2), Fraction(1, 2**53)
+    grads = rng.normal(size=200) * 10.0 ** rng.integers(-6, 7, 200)
+    params = np.where(rng.random(200) < 0.5, 0.1 * grads * (1 + 1e-12 * rng.normal(size=200)), rng.normal(size=200))
+    after = sgd_step(params, grads, learning_rate=0.1)
+
+    for p, g, got in zip(params, grads, after, strict=True):
+        move = Fraction(0.1) * Fraction(g)
+        exact = Fraction(p) - move
+        assert abs(Fraction(got) - exact) <= unit * (abs(Fraction(p)) + 2 * abs(move))
