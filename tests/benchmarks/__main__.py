@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks [--small] [--rounds N] [--out FOLDER]
 
-With --small (as .ci/run has it) every script runs at its smallest size and the page goes to a temporary folder.
+With --small (as .ci/run has it) every script runs at its smallest size and the page goes to a temporary folder; without
+it those that take longest are left out (`APART`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ ROOT = HERE.parents[1]
 MEASURED = ["roofline", "gae", "gae_layouts", "off_policy", "losses", "log_probs", "divergences", "importance",
             "reductions"]
 """Scripts with contenders, whose figures are drawn as well."""
-OTHERS = ["scaling", "start_up", "check", "isolation", "training", "memory"]
+OTHERS = ["scaling", "start_up", "check"]
+APART = ["isolation", "training", "memory"]
+"""Scripts that take an hour together: with --small they run too, else each for itself, and docs/training.md has what
+they found."""
 PACKAGES = ["numpy", "numba", "torch", "jax", "torchrl", "tianshou", "rlax", "stable-baselines3", "rsl-rl-lib",
             "rejax"]
 HEAD = """# How fast the kernels are, beside what a user would pick instead
@@ -95,7 +99,7 @@ def write(folder: Path, small: bool, rounds: int) -> Path:
                 picture = f"performance_{script}_{number}.svg"
                 draw(title, results, folder / picture)
                 parts.append(f"![{title}]({picture})\n")
-    for script in OTHERS:
+    for script in OTHERS + (APART if small else []):
         parts.append(f"## {script}\n\n{run(script, ['--small'] if small else []).strip()}\n")
     page = folder / "performance.md"
     page.write_text("\n".join(parts))
