@@ -20,7 +20,9 @@ from ppocore._kernels import inner, kernel
 
 BLOCK = 64
 """Rows that go through the layers together: measured fastest for layers of 64 (64 KB of float32 activations)."""
-ACTIVATIONS = ("tanh", "relu")
+ACTIVATIONS = ("tanh", "relu", "elu")
+TANH, RELU, ELU = range(3)
+"""Places in it: what compiled code is told."""
 
 
 class MLPGradients(NamedTuple):
@@ -106,8 +108,8 @@ def mlp(
     grad_outputs : array of float, shape (B, O)
         Of whatever the outputs are used for.
     sizes : sequence of int, (D, h, ..., O)
-    activation : "tanh" or "relu"
-        The slope of relu at 0 is 0.
+    activation : "tanh", "relu" or "elu"
+        elu is x above 0, exp(x) - 1 below.  The slope of relu at 0 is 0, that of elu 1.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def mlp(
     Raises
     ------
     ValueError
-        If shapes disagree, an entry is not finite, or the activation is neither.
+        If shapes disagree, an entry is not finite, or the activation is another.
     TypeError
         If a dtype is wrong.
 
@@ -139,7 +141,7 @@ def mlp(
     """
     door = Doorman("mlp")
     widths = np.array(_widths(door, sizes))
-    relu = door.option("activation", activation, ACTIVATIONS) == "relu"
+    code = ACTIVATIONS.index(door.option("activation", activation, ACTIVATIONS))
     flat = door.floats("params", params, "P")
     rows = door.floats("inputs", inputs, "B D")
     pulls = door.floats("grad_outputs", grad_outputs, "B O")
@@ -150,7 +152,7 @@ def mlp(
     number: Any = np.asarray(params).dtype if np.asarray(params).dtype.kind == "f" else np.dtype(np.float64)
     weights, seen, wanted = (np.ascontiguousarray(array, dtype=number) for array in (flat, rows, pulls))
     outputs, gradient, backward = np.zeros_like(wanted), np.zeros_like(weights), np.zeros_like(seen)
-    _mlp_rows(weights, widths, relu, seen, wanted, outputs, gradient, backward, workspace(widths, number))
+    _mlp_rows(weights, widths, code, seen, wanted, outputs, gradient, backward, workspace(widths, number))
     return MLPGradients(door.out(outputs), door.out(gradient), door.out(backward))
 
 
@@ -160,7 +162,7 @@ def workspace(sizes: Ints, number: Any) -> NDArray[Any]:
 
 
 @inner
-def forward_block(params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array) -> Array:
+def forward_block(params: Array, sizes: Ints, activation: int, inputs: Array, work: Array) -> Array:
     """Outputs (b, O) of a block of rows (b <= BLOCK), a view of `work`, where the hidden layers are kept too."""
     rows, below, place, room = len(inputs), inputs, 0, 0
     for layer in range(1, len(sizes)):
@@ -170,7 +172,7 @@ def forward_block(params: Array, sizes: Ints, relu: bool, inputs: Array, work: A
         above = work[room : room + rows * out].reshape(rows, out)
         np.dot(below, matrix, above)
         if layer < len(sizes) - 1:
-            _activate(above, bias, relu)
+            _activate(above, bias, activation)
         else:
             _add_bias(above, bias)
         below = above
@@ -181,7 +183,7 @@ def forward_block(params: Array, sizes: Ints, relu: bool, inputs: Array, work: A
 
 @inner
 def backward_block(
-    params: Array, sizes: Ints, relu: bool, inputs: Array, work: Array, grad_outputs: Array, gradient: Array,
+    params: Array, sizes: Ints, activation: int, inputs: Array, work: Array, grad_outputs: Array, gradient: Array,
     begins: bool, to_inputs: bool,
 ) -> Array:  # fmt: skip
     """Add the gradients of the parameters for a block that `forward_block` has just seen; those of the inputs.
@@ -211,7 +213,7 @@ def backward_block(
         free += rows * into
         np.dot(pulls, params[place : place + into * out].reshape(into, out).T, back)
         if layer > 1:
-            _slope(back, below, relu)
+            _slope(back, below, activation)
         pulls = back
     return pulls
 
@@ -231,26 +233,33 @@ def _add_columns(rows: Array, sums: Array) -> None:
 
 
 @inner
-def _activate(rows: Array, bias: Array, relu: bool) -> None:
+def _activate(rows: Array, bias: Array, activation: int) -> None:
     # Constants in the dtype at hand: an integer beside a float32 would make Numba compute in float64.
     zero = rows.dtype.type(0)
     for i in range(rows.shape[0]):
-        if relu:
+        if activation == RELU:
             for j in range(rows.shape[1]):
                 rows[i, j] = max(rows[i, j] + bias[j], zero)
+        elif activation == ELU:
+            for j in range(rows.shape[1]):
+                x = rows[i, j] + bias[j]
+                rows[i, j] = x if x > zero else np.expm1(x)
         else:
             for j in range(rows.shape[1]):
                 rows[i, j] = tanh(rows[i, j] + bias[j])
 
 
 @inner
-def _slope(back: Array, activated: Array, relu: bool) -> None:
+def _slope(back: Array, activated: Array, activation: int) -> None:
     """Times the derivative of the activation, from its value."""
     zero, one = back.dtype.type(0), back.dtype.type(1)
     for i in range(back.shape[0]):
-        if relu:
+        if activation == RELU:
             for j in range(back.shape[1]):
                 back[i, j] = back[i, j] if activated[i, j] > zero else zero
+        elif activation == ELU:
+            for j in range(back.shape[1]):
+                back[i, j] *= min(activated[i, j], zero) + one
         else:
             for j in range(back.shape[1]):
                 back[i, j] *= one - activated[i, j] * activated[i, j]
@@ -288,7 +297,7 @@ def tanh_rational(x: Any) -> Any:
 def _mlp_rows(
     params: Array,
     sizes: Ints,
-    relu: bool,
+    activation: int,
     inputs: Array,
     grad_outputs: Array,
     outputs: Array,
@@ -298,9 +307,9 @@ def _mlp_rows(
 ) -> None:
     for first in range(0, len(inputs), BLOCK):
         block = slice(first, min(first + BLOCK, len(inputs)))
-        outputs[block] = forward_block(params, sizes, relu, inputs[block], work)
-        grad_inputs[block] = backward_block(params, sizes, relu, inputs[block], work, grad_outputs[block], gradient,
-                                            first == 0, True)  # fmt: skip
+        outputs[block] = forward_block(params, sizes, activation, inputs[block], work)
+        grad_inputs[block] = backward_block(params, sizes, activation, inputs[block], work, grad_outputs[block],
+                                            gradient, first == 0, True)  # fmt: skip
 
 
 def _widths(door: Doorman, sizes: Sequence[int]) -> list[int]:

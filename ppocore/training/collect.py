@@ -186,7 +186,7 @@ def choose(
     """Draw an action for each of N observations; `legal`, `row` and `chances` are room for one."""
     for first in range(0, len(observations), BLOCK):
         block = observations[first : first + BLOCK]
-        found = forward_block(policy, layout.policy_sizes, layout.relu, block, room)
+        found = forward_block(policy, layout.policy_sizes, layout.activation, block, room)
         for i in range(len(block)):
             n = first + i
             for j in range(len(row)):
@@ -260,7 +260,7 @@ def value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: 
     """Values of any number of rows."""
     for first in range(0, len(rows), BLOCK):
         block = rows[first : first + BLOCK]
-        outputs = forward_block(value_network(layout, params), layout.value_sizes, layout.relu, block, room)
+        outputs = forward_block(value_network(layout, params), layout.value_sizes, layout.activation, block, room)
         for i in range(len(block)):
             found[first + i] = outputs[i, layout.value_output]
 

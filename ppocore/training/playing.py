@@ -91,7 +91,7 @@ def _play(
     for t in range(len(uniforms)):
         look(arena, arena.states[0], room, seen[0])
         scale_row(scaling, seen[0])
-        found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.relu, seen, work)
+        found = forward_block(policy_network(layout, params), layout.policy_sizes, layout.activation, seen, work)
         for j in range(head.outputs):
             row[j] = found[0, j]
         describe(head, row, log_std, legal, described, chances)

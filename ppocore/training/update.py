@@ -189,14 +189,14 @@ def _task(
     for first in range(share * BLOCK, len(lesson.rows), lesson.shares * BLOCK):
         rows = lesson.rows[first : first + BLOCK]
         seen = _gathered(batch.observations, rows, learner.params)
-        outputs = forward_block(params, sizes, layout.relu, seen, room)
+        outputs = forward_block(params, sizes, layout.activation, seen, room)
         pulls = np.empty(outputs.shape, dtype=outputs.dtype)
         if not of_values:
             _policy_pulls(layout, rule, batch, advantages, lesson, rows, outputs, pulls,
                           gradient[layout.log_std : layout.value], seen_here)  # fmt: skip
         if of_values or layout.shared:
             _value_pulls(layout, rule, batch, returns, lesson, rows, outputs, pulls, seen_here)
-        backward_block(params, sizes, layout.relu, seen, room, pulls, slopes, first == share * BLOCK, False)
+        backward_block(params, sizes, layout.activation, seen, room, pulls, slopes, first == share * BLOCK, False)
 
 
 @inner
