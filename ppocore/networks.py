@@ -21,7 +21,9 @@ from ppocore._products import product
 
 BLOCK = 64
 """Rows that go through the layers together: measured fastest for layers of 64 (64 KB of float32 activations)."""
-ACTIVATIONS = ("tanh", "relu")
+ACTIVATIONS = ("tanh", "relu", "elu")
+TANH, RELU, ELU = range(3)
+"""Places in it: what compiled code is told."""
 
 
 class MLPGradients(NamedTuple):
@@ -107,8 +109,8 @@ def mlp(
     grad_outputs : array of float, shape (B, O)
         Of whatever the outputs are used for.
     sizes : sequence of int, (D, h, ..., O)
-    activation : "tanh" or "relu"
-        The slope of relu at 0 is 0.
+    activation : "tanh", "relu" or "elu"
+        elu is x above 0, exp(x) - 1 below.  The slope of relu at 0 is 0, that of elu 1.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def mlp(
     Raises
     ------
     ValueError
-        If shapes disagree, an entry is not finite, or the activation is neither.
+        If shapes disagree, an entry is not finite, or the activation is another.
     TypeError
         If a dtype is wrong.
 
@@ -140,7 +142,7 @@ def mlp(
     """
     door = Doorman("mlp")
     widths = np.array(_widths(door, sizes))
-    relu = door.option("activation", activation, ACTIVATIONS) == "relu"
+    code = ACTIVATIONS.index(door.option("activation", activation, ACTIVATIONS))
     flat = door.floats("params", params, "P")
     rows = door.floats("inputs", inputs, "B D")
     pulls = door.floats("grad_outputs", grad_outputs, "B O")
@@ -151,7 +153,7 @@ def mlp(
     number: Any = np.asarray(params).dtype if np.asarray(params).dtype.kind == "f" else np.dtype(np.float64)
     weights, seen, wanted = (np.ascontiguousarray(array, dtype=number) for array in (flat, rows, pulls))
     outputs, gradient, backward = np.zeros_like(wanted), np.zeros_like(weights), np.zeros_like(seen)
-    _mlp_rows(weights, widths, relu, seen, wanted, outputs, gradient, backward, workspace(widths, number))
+    _mlp_rows(weights, widths, code, seen, wanted, outputs, gradient, backward, workspace(widths, number))
     return MLPGradients(door.out(outputs), door.out(gradient), door.out(backward))
 
 
@@ -179,7 +181,7 @@ def _size(sizes: Ints) -> int:
 
 
 @inner
-def forward_block(params: Array, sizes: Ints, relu: bool, rows: int, work: Array) -> None:
+def forward_block(params: Array, sizes: Ints, activation: int, rows: int, work: Array) -> None:
     """Write the layers of a block of rows (at most `BLOCK`) into `work`, which begins with their inputs."""
     place, room, last = 0, 0, len(sizes) - 1
     for layer in range(1, last + 1):
@@ -192,14 +194,14 @@ def forward_block(params: Array, sizes: Ints, relu: bool, rows: int, work: Array
         bias = params[place : place + out]
         place += out
         if layer < last:
-            _activate(above, bias, relu)
+            _activate(above, bias, activation)
         else:
             _add_bias(above, bias)
 
 
 @inner
 def backward_block(
-    params: Array, sizes: Ints, relu: bool, rows: int, work: Array, gradient: Array, begins: bool, to_inputs: bool
+    params: Array, sizes: Ints, activation: int, rows: int, work: Array, gradient: Array, begins: bool, to_inputs: bool
 ) -> None:
     """Add the gradients of the parameters for a block that `forward_block` has just seen.
 
@@ -220,7 +222,7 @@ def backward_block(
             back = work[half + room : half + room + rows * into].reshape(rows, into)
             product(pulls, False, params[place : place + into * out].reshape(into, out), True, False, back)
             if layer > 1:
-                _slope(back, below, relu)
+                _slope(back, below, activation)
 
 
 @inner
@@ -241,26 +243,33 @@ def _add_columns(rows: Array, begins: bool, sums: Array) -> None:
 
 
 @inner
-def _activate(rows: Array, bias: Array, relu: bool) -> None:
+def _activate(rows: Array, bias: Array, activation: int) -> None:
     # Constants in the dtype at hand: an integer beside a float32 would make Numba compute in float64.
     zero = rows.dtype.type(0)
     for i in range(rows.shape[0]):
-        if relu:
+        if activation == RELU:
             for j in range(rows.shape[1]):
                 rows[i, j] = max(rows[i, j] + bias[j], zero)
+        elif activation == ELU:
+            for j in range(rows.shape[1]):
+                x = rows[i, j] + bias[j]
+                rows[i, j] = x if x > zero else np.expm1(x)
         else:
             for j in range(rows.shape[1]):
                 rows[i, j] = tanh(rows[i, j] + bias[j])
 
 
 @inner
-def _slope(back: Array, activated: Array, relu: bool) -> None:
+def _slope(back: Array, activated: Array, activation: int) -> None:
     """Times the derivative of the activation, from its value."""
     zero, one = back.dtype.type(0), back.dtype.type(1)
     for i in range(back.shape[0]):
-        if relu:
+        if activation == RELU:
             for j in range(back.shape[1]):
                 back[i, j] = back[i, j] if activated[i, j] > zero else zero
+        elif activation == ELU:
+            for j in range(back.shape[1]):
+                back[i, j] *= min(activated[i, j], zero) + one
         else:
             for j in range(back.shape[1]):
                 back[i, j] *= one - activated[i, j] * activated[i, j]
@@ -298,7 +307,7 @@ def tanh_rational(x: Any) -> Any:
 def _mlp_rows(
     params: Array,
     sizes: Ints,
-    relu: bool,
+    activation: int,
     inputs: Array,
     grad_outputs: Array,
     outputs: Array,
@@ -312,8 +321,8 @@ def _mlp_rows(
         rows = len(inputs[block])
         put(inputs[block], work)
         put(grad_outputs[block], work[pulls:])
-        forward_block(params, sizes, relu, rows, work)
-        backward_block(params, sizes, relu, rows, work, gradient, first == 0, True)
+        forward_block(params, sizes, activation, rows, work)
+        backward_block(params, sizes, activation, rows, work, gradient, first == 0, True)
         _paste(work[found:], outputs[block])
         _paste(work[half:], grad_inputs[block])
 

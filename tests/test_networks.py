@@ -64,18 +64,33 @@ def test_relu_networks_are_exact_on_short_numbers(sizes: list[int], dtype: str) 
         np.testing.assert_array_equal(got, want)
 
 
+def elu(x: Dual) -> Dual:
+    return x if x.value > 0 else x.through(math.expm1(x.value), math.exp(x.value))
+
+
+@pytest.mark.parametrize("activation", [tanh, elu])
 @pytest.mark.parametrize(("dtype", "units"), [("float64", 64), ("float32", 64)])
-def test_tanh_networks(dtype: str, units: int) -> None:
+def test_smooth_networks(activation: Any, dtype: str, units: int) -> None:
     """Sums of at most six terms below 4 in three layers, each tanh off by up to 3 units of float32: far below 64."""
     sizes, rng = [3, 5, 4, 2], np.random.default_rng(1)
     params = rng.normal(size=mlp_size(sizes)).astype(dtype)
     rows, pulls = (rng.normal(size=(6, size)).astype(dtype) for size in (3, 2))
 
-    found = mlp(params, rows, pulls, sizes=sizes, activation="tanh")
+    found = mlp(params, rows, pulls, sizes=sizes, activation=activation.__name__)
 
-    expected = derivatives(params, rows, pulls, sizes, tanh, float)
+    expected = derivatives(params, rows, pulls, sizes, activation, float)
     for got, want in zip(found, expected, strict=True):
         assert_within(got, want, units=units, scale=np.maximum(4.0, np.abs(want)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_elu_at_its_ends(dtype: str) -> None:
+    """One hidden unit between weights of 1: far below -1 and flat, at 0 of slope 1, near 0 without losing a digit."""
+    for x, value, slope in ((-200.0, -1.0, 0.0), (0.0, 0.0, 1.0), (-1e-30, -1e-30, 1.0), (3.0, 3.0, 1.0)):
+        given = (np.array(numbers, dtype) for numbers in ([1, 0, 1, 0], [[x]], [[1]]))
+        found = mlp(*given, sizes=[1, 1, 1], activation="elu")
+        assert found.outputs.dtype == dtype
+        assert (found.outputs[0, 0], found.grad_inputs[0, 0]) == (np.dtype(dtype).type(value), slope)
 
 
 @pytest.mark.parametrize("count", [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5])
@@ -125,7 +140,7 @@ def test_orthogonal_matrices(sizes: list[int]) -> None:
 @pytest.mark.parametrize(("change", "says"), [
     ({"sizes": [2]}, r"mlp: sizes has 1 entries; it must name at least the inputs and the outputs"),
     ({"sizes": [2, 0]}, r"sizes\[1\] is 0"),
-    ({"activation": "gelu"}, r"activation is 'gelu'; it must be one of tanh, relu"),
+    ({"activation": "gelu"}, r"activation is 'gelu'; it must be one of tanh, relu, elu"),
     ({"params": [1.0, 2.0]}, r"params has 2 columns; sizes \[2, 1\] need 3"),
     ({"inputs": [[1.0]]}, r"inputs has 1 columns; sizes \[2, 1\] need 2"),
     ({"grad_outputs": [[1.0, 1.0]]}, r"grad_outputs has 2 columns"),

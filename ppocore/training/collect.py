@@ -205,7 +205,7 @@ def choose(
     for first in range(0, len(observations), BLOCK):
         block = observations[first : first + BLOCK]
         put(block, room)
-        forward_block(params[: layout.log_std], layout.policy_sizes, layout.relu, len(block), room)
+        forward_block(params[: layout.log_std], layout.policy_sizes, layout.activation, len(block), room)
         for i in range(len(block)):
             n = first + i
             for j in range(len(desk.outputs)):
@@ -294,7 +294,7 @@ def value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: 
 
 @inner
 def _forward(params: Array, layout: Layout, rows: int, room: Array) -> None:
-    forward_block(params[layout.value_network :], layout.value_sizes, layout.relu, rows, room)
+    forward_block(params[layout.value_network :], layout.value_sizes, layout.activation, rows, room)
 
 
 @inner

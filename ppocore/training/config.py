@@ -10,6 +10,7 @@ import numpy as np
 
 from ppocore._arrays import Doorman
 from ppocore.environments import Spec, is_compiled, spec_of
+from ppocore.networks import ACTIVATIONS
 from ppocore.training import presets
 from ppocore.training.normalisation import std_eps_of
 
@@ -33,7 +34,7 @@ OPTIONS = {
     "grad_norm_over": ("all", "networks"),
     "normalize_over": ("minibatch", "batch"),
     "advantage_std": ("ddof0", "ddof1"),
-    "activation": ("tanh", "relu"),
+    "activation": ACTIVATIONS,
     "head": ("auto", "gaussian", "tanh_gaussian"),
     "log_std_from": ("parameter", "state"),
     "entropy_estimate": ("closed_form", "log_prob"),
@@ -112,7 +113,7 @@ class Config:
     normalize_eps: float = _says("added to the running variances, inside the root", 1e-8)
     hidden: tuple[int, ...] = _says("sizes of the hidden layers, of policy and values each; none is a table", (64, 64))
     shared_trunk: bool = _says("policy and values share their hidden layers", False)
-    activation: str = _says("tanh or relu", "tanh")
+    activation: str = _says("tanh, relu or elu", "tanh")
     initialization: str = _says("orthogonal matrices and biases 0; uniform: both within 1/sqrt(inputs), as PyTorch;"
                                 " lecun_uniform: matrices within sqrt(3/inputs), biases 0", "orthogonal")
     hidden_gain: float = _says("of orthogonal hidden layers", 2.0**0.5)

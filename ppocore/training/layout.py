@@ -8,7 +8,7 @@ import numpy as np
 
 from ppocore._arrays import Array, Floats, Ints
 from ppocore.environments import Spec
-from ppocore.networks import mlp_size
+from ppocore.networks import ACTIVATIONS, mlp_size
 from ppocore.training.config import Config
 from ppocore.training.heads import Head, bounds_of, head_of
 from ppocore.training.initial import first_mlp
@@ -34,7 +34,8 @@ class Layout(NamedTuple):
     head: Head
     bounds: Floats
     """(2, dimensions) of real actions."""
-    relu: bool
+    activation: int
+    """Place in `networks.ACTIVATIONS`."""
     shared: bool
 
 
@@ -55,7 +56,7 @@ def layout_of(config: Config, spec: Spec) -> Layout:
         value_output=head.outputs if config.shared_trunk else 0,
         head=head,
         bounds=bounds_of(spec),
-        relu=config.activation == "relu",
+        activation=ACTIVATIONS.index(config.activation),
         shared=config.shared_trunk,
     )
 

@@ -194,15 +194,15 @@ def _task(
     for first in range(share * BLOCK, len(lesson.rows), lesson.shares * BLOCK):
         rows = lesson.rows[first : first + BLOCK]
         _gather(batch.observations, rows, room)
-        forward_block(params[begin:], sizes, layout.relu, len(rows), room)
+        forward_block(params[begin:], sizes, layout.activation, len(rows), room)
         if not of_values:
             _policy_pulls(layout, rule, batch, advantages, lesson, rows, room, desk, report)
             for j in range(len(desk.spreads)):
                 gradient[layout.log_std + j] += desk.spreads[j]
         if of_values or layout.shared:
             _value_pulls(layout, rule, batch, returns, lesson, rows, room, report)
-        backward_block(params[begin:], sizes, layout.relu, len(rows), room, gradient[begin:], first == share * BLOCK,
-                       False)  # fmt: skip
+        backward_block(params[begin:], sizes, layout.activation, len(rows), room, gradient[begin:],
+                       first == share * BLOCK, False)  # fmt: skip
 
 
 @inner

@@ -23,6 +23,7 @@ LIKE = {"total_steps": 1024, "num_envs": 4, "num_steps": 64, "hidden": (16, 8), 
 RUNS = {
     "discrete": {"env": "CartPole-v1"},
     "float64, relu": {"env": "CartPole-v1", "dtype": "float64", "activation": "relu"},
+    "elu": {"env": "CartPole-v1", "activation": "elu"},
     "shared trunk": {"env": "Acrobot-v1", "shared_trunk": True},
     "real": {"env": "Pendulum-v1", "log_std": -0.5},
     "real, shared, float64": {"env": "Pendulum-v1", "shared_trunk": True, "dtype": "float64"},

@@ -47,6 +47,7 @@ CHOICES = {
     "loose and low": {"max_grad_norm": 0.0, "vf_coef": 2.0},
     "torch's norm": {"max_grad_norm": 0.05, "grad_norm_eps": 1e-6},
     "relu": {"activation": "relu"},
+    "elu": {"activation": "elu"},
     "kl": {"algo": "kl", "kl_coef": 0.7},
     "clip and kl": {"algo": "clip-kl", "kl_coef": 0.7, "clip_eps": 0.05},
     "surrogate": {"algo": "surrogate"},

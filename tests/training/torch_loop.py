@@ -33,7 +33,7 @@ def flattened(tensors: list[Any]) -> Any:
 
 def outputs_of(layers: list[Any], seen: Any, activation: str) -> Any:
     for place in range(0, len(layers) - 2, 2):
-        seen = getattr(torch, activation)(seen @ layers[place] + layers[place + 1])
+        seen = getattr(torch.nn.functional, activation)(seen @ layers[place] + layers[place + 1])
     return seen @ layers[-2] + layers[-1]
 
 

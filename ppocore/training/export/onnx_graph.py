@@ -79,7 +79,7 @@ def _network(policy: PlainPolicy, graph: _Graph, below: str) -> None:
         product = graph.add("MatMul", [below, graph.keep(f"matrix{k}", matrix)], f"product{k}")
         below = graph.add("Add", [product, graph.keep(f"bias{k}", bias)], "outputs" if last else f"sum{k}")
         if not last:
-            below = graph.add("Relu" if policy.relu else "Tanh", [below], f"layer{k}")
+            below = graph.add(policy.activation.capitalize(), [below], f"layer{k}")
 
 
 def _choices(policy: PlainPolicy, graph: _Graph) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ppocore._arrays import Array, Floats
+from ppocore.networks import ACTIVATIONS
 from ppocore.training.trainer import Trainer
 
 
@@ -27,8 +28,7 @@ class PlainPolicy(NamedTuple):
     """What observations are normalised by first, if they are."""
     layers: list[tuple[Array, Array]]
     """Matrices (inputs, outputs) and biases (outputs,)."""
-    relu: bool
-    """tanh if not."""
+    activation: str
     num_states: int
     """Of a tabular world, whose observations are int64 numbers of states; 0 where they are rows of real numbers."""
     nvec: tuple[int, ...]
@@ -73,7 +73,7 @@ def plain_policy(trainer: Trainer) -> PlainPolicy:
         moments=Moments(scaling.mean.copy(), scaling.variance.copy(), scaling.eps, scaling.observation_clip)
         if scaling.observations else None,
         layers=layers,
-        relu=layout.relu,
+        activation=ACTIVATIONS[layout.activation],
         num_states=spec.observation_size if spec.tabular else 0,
         nvec=head.nvec if head.choices else (),
         log_std=None if head.choices or head.std_from_state else params[layout.log_std : layout.value].copy(),

@@ -16,7 +16,7 @@ class TorchPolicy(torch.nn.Module):  # type: ignore[misc]
     def __init__(self, policy: PlainPolicy) -> None:
         super().__init__()
         self.policy, self.log_std = policy, None
-        self.activation = torch.nn.ReLU() if policy.relu else torch.nn.Tanh()
+        self.activation = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "elu": torch.nn.ELU}[policy.activation]()
         self.layers = torch.nn.ModuleList()
         for matrix, bias in policy.layers:
             layer = torch.nn.Linear(*matrix.shape, dtype=torch.from_numpy(matrix).dtype)
