@@ -8,6 +8,8 @@ terms: ``kernel.py_func`` is the body, `plain` the body with the kernels that it
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast
@@ -21,7 +23,7 @@ R = TypeVar("R")
 
 def kernel(body: Callable[P, R]) -> Callable[P, R]:
     """Compile `body` with Numba: cached on disk, division as IEEE 754 has it, no reassociation, no lock held."""
-    return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy", nogil=True)(body))
+    return cast("Callable[P, R]", _made(body))
 
 
 def bare(body: Callable[P, R]) -> Callable[P, R]:
@@ -31,7 +33,7 @@ def bare(body: Callable[P, R]) -> Callable[P, R]:
     counting takes as long as all the rest.  The body may neither make arrays nor return them, and may call only
     kernels that do not return any; whoever calls it holds what it works on.
     """
-    return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)(body))
+    return cast("Callable[P, R]", _made(body, _nrt=False))
 
 
 def inner(body: Callable[P, R]) -> Callable[P, R]:
@@ -40,9 +42,7 @@ def inner(body: Callable[P, R]) -> Callable[P, R]:
     That door takes a quarter of the time of compiling; only its ``py_func`` and the kernels around it can be called.
     `kernel` is for what Python calls and for the scalar bodies that are proved.
     """
-    made: Any = numba.njit(
-        cache=True, error_model="numpy", nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(body)
+    made = _made(body, _nrt=False, no_cpython_wrapper=True)
     made.__class__ = _Inner
     return cast("Callable[P, R]", made)
 
@@ -52,6 +52,31 @@ class _Inner(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
 
     def __call__(self, *_: Any) -> Any:
         raise TypeError(f"{self.__name__}: is called from Python; only kernels call it.")
+
+
+def _made(body: Callable[P, R], **more: bool) -> Any:
+    # The door from C, which Numba makes for every function unless told, is never used.
+    options: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True, **more}
+    try:
+        return numba.njit(cache=True, **options)(body)
+    except RuntimeError as error:
+        if "no locator" not in str(error):
+            raise
+        _say_that_nothing_is_kept()
+        return numba.njit(**options)(body)
+
+
+@functools.cache
+def _say_that_nothing_is_kept() -> None:
+    warnings.warn("ppocore: there is no folder for compiled code that can be written to, so every process compiles all"
+                  " of it anew; the variable NUMBA_CACHE_DIR can name one.", RuntimeWarning, stacklevel=2)  # fmt: skip
+
+
+def is_compiled(kernel: Callable[..., Any]) -> bool:
+    """Whether this process, or one before it, has compiled a form of a kernel; True also where none can be kept."""
+    made: Any = kernel
+    kept = getattr(made._cache, "_cache_file", None)
+    return bool(made.signatures) or kept is None or bool(kept._load_index())
 
 
 def plain(compiled: Callable[P, R]) -> Callable[P, R]:

@@ -172,8 +172,7 @@ def _play(
             scale_row(scaling, batch.observations[t, n])
         taken = Taken(batch.described[t, first:end], batch.log_probs[t, first:end], batch.actions[t, first:end])
         choose(params, layout, batch.observations[t, first:end], draws.actions[t, first:end], taken, room, desk)
-        for n in range(first, end):
-            _advance(layout, arena, n, draws.world[t, n], batch, t, desk.seen, last)
+        _advance(layout, arena, first, end, draws.world[t], batch, t, desk.seen, last)
         if scaling.observations:
             count_states(arena, scaling, desk.seen)
         for n in range(first, end):
@@ -210,11 +209,11 @@ def choose(
             n = first + i
             for j in range(len(desk.outputs)):
                 desk.outputs[j] = room[found + i * wide + j]
-            describe(layout.head, desk.outputs, desk.log_std, desk.legal, taken.described[n], desk.chances)
+            describe(layout.head, desk.outputs, desk.log_std, taken.described[n], desk.chances)
             taken.log_probs[n] = draw(layout.head, taken.described[n], desk.chances, numbers[n], taken.actions[n])
 
 
-@bare
+@inner
 def count_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
     """Take what is seen of all environments into the statistics; `seen` is room for one."""
     for n in range(len(arena.states)):
@@ -222,33 +221,40 @@ def count_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
     count_rows(scaling, scaling.seen, scaling.everywhere)
 
 
+@bare
+def count_first_states(arena: Arena, scaling: Scaling, seen: Floats) -> None:
+    """`count_states` for Python."""
+    count_states(arena, scaling, seen)
+
+
 @inner
 def _advance(
-    layout: Layout, arena: Arena, n: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array
+    layout: Layout, arena: Arena, first: int, end: int, draws: Floats, batch: Batch, t: int, seen: Floats, last: Array
 ) -> None:
-    """One step of one environment; where an episode is cut, its final state into `last`, and a new beginning."""
-    state = arena.states[n]
-    action = batch.actions[t, n, 0]
-    if layout.head.squashed or layout.head.choices > 1:
-        # Where it must, since a row of an array costs more to cut out than most environments' steps.
-        action = sent_as_one(layout.head, layout.bounds, batch.actions[t, n])
-    reward, over = step(arena.kind, arena.tables, state, action, draws[0])
-    arena.elapsed[n] += 1
-    arena.scores[n] += reward
-    cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit
-    batch.rewards[t, n], batch.terminated[t, n], batch.truncated[t, n] = reward, over, cut
-    batch.finished[t, n] = np.nan
-    batch.next_values[t, n] = 0.0
-    if cut and not over:
-        look(arena, state, seen, last[n])
-    if cut or over:
-        batch.finished[t, n] = arena.scores[n]
-        reset(arena.kind, arena.tables, state, draws[1:])
-        arena.elapsed[n] = 0
-        arena.scores[n] = 0.0
+    """One step of environments; where an episode is cut, its final state into `last`, and a new beginning."""
+    for n in range(first, end):
+        state = arena.states[n]
+        action = batch.actions[t, n, 0]
+        if layout.head.squashed or layout.head.choices > 1:
+            # Where it must, since a row of an array costs more to cut out than most environments' steps.
+            action = sent_as_one(layout.head, layout.bounds, batch.actions[t, n])
+        reward, over = step(arena.kind, arena.tables, state, action, draws[n, 0])
+        arena.elapsed[n] += 1
+        arena.scores[n] += reward
+        cut = arena.limit > 0 and arena.elapsed[n] >= arena.limit
+        batch.rewards[t, n], batch.terminated[t, n], batch.truncated[t, n] = reward, over, cut
+        batch.finished[t, n] = np.nan
+        batch.next_values[t, n] = 0.0
+        if cut and not over:
+            look(arena, state, seen, last[n])
+        if cut or over:
+            batch.finished[t, n] = arena.scores[n]
+            reset(arena.kind, arena.tables, state, draws[n, 1:])
+            arena.elapsed[n] = 0
+            arena.scores[n] = 0.0
 
 
-@bare
+@inner
 def value_all(
     params: Array, layout: Layout, batch: Batch, first: int, end: int, last: Array, room: Array
 ) -> None:
@@ -281,7 +287,7 @@ def _goes_on(batch: Batch, t: int, n: int) -> bool:
     return not (batch.terminated[t, n] or batch.truncated[t, n])
 
 
-@bare
+@inner
 def value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: Array) -> None:
     """Values of any number of rows."""
     for first in range(0, len(rows), BLOCK):

@@ -46,12 +46,13 @@ def normalisation(advantages: Floats, chosen: Ints, normaliser: Normaliser) -> t
     """What to subtract from a chosen advantage, and what to multiply it by then."""
     if not normaliser.wanted:
         return 0.0, 1.0
-    mean = 0.0
+    total = 0.0
     for i in chosen:
-        mean += advantages[i] / len(chosen)
-    variance = 0.0
+        total += advantages[i]
+    mean, squares = total / len(chosen), 0.0
     for i in chosen:
-        variance += (advantages[i] - mean) * (advantages[i] - mean) / (len(chosen) - normaliser.ddof)
+        squares += (advantages[i] - mean) * (advantages[i] - mean)
+    variance = squares / (len(chosen) - normaliser.ddof)
     if normaliser.form == INSIDE:
         return mean, 1.0 / np.sqrt(variance + normaliser.eps)
     if normaliser.form == FLOOR:

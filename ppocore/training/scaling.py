@@ -83,7 +83,7 @@ def merged(mean: float, variance: float, count: float, rows: Array, j: int, used
     return mean + apart * new / whole, squares / whole
 
 
-@bare
+@inner
 def count_rows(scaling: Scaling, rows: Array, used: Bools) -> None:
     """Take observations (N, D) into the statistics."""
     if not scaling.observations:
@@ -116,7 +116,7 @@ def _scale_all(scaling: Scaling, rows: Array) -> None:
         scale_row(scaling, rows[n])
 
 
-@bare
+@inner
 def scale_rewards(scaling: Scaling, rewards: Floats, terminated: Bools, truncated: Bools, real: Bools) -> None:
     """Take the rewards (N,) of one step into the statistics, then scale them in place; only `real` ones."""
     if not scaling.rewards:

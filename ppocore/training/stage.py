@@ -52,19 +52,19 @@ class Stage:
             found = self.outside.step(sent_all(layout, drawn.actions))
             self._observations = found.observations
             scores += self._scored(found)
-            count_rows(scaling, found.observations, ~self.outside.waiting)
+            _count_rows(scaling, found.observations, ~self.outside.waiting)
             self._judge(batch, where, used, found, layout, scaling, params, room)
             beyond = used & (filled == steps - 1) & ~(found.terminated | found.truncated)
             last[beyond] = scale_rows(scaling, found.observations.astype(params.dtype))[beyond]
             filled += used
-        value_all(params, layout, batch, 0, envs, last, room)
+        _value_all(params, layout, batch, envs, last, room)
         return scores
 
     def _begin(self, scaling: Scaling, rng: np.random.Generator) -> None:
         self._observations = self.outside.begin(int(rng.integers(2**31)))
         self._begun = True
         scaling.discounted[:] = 0.0
-        count_rows(scaling, self._observations, ~self.outside.waiting)
+        _count_rows(scaling, self._observations, ~self.outside.waiting)
 
     def _keep(
         self, batch: Batch, where: tuple[Ints, Ints], used: Bools, rows: Array, drawn: Taken
@@ -79,7 +79,7 @@ class Stage:
     ) -> None:  # fmt: skip
         """Write rewards, flags and the values of final states: of those that were truncated, and not terminated too."""
         rewards = found.rewards.copy()
-        scale_rewards(scaling, rewards, found.terminated, found.truncated, found.real)
+        _scale_rewards(scaling, rewards, found.terminated, found.truncated, found.real)
         place = tuple(index[used] for index in where)
         batch.rewards[place] = rewards[used]
         batch.terminated[place], batch.truncated[place] = found.terminated[used], found.truncated[used]
@@ -87,7 +87,7 @@ class Stage:
         final = np.zeros(len(used))
         if valued.any():
             rows = scale_rows(scaling, found.final_observations.astype(params.dtype))
-            value_rows(params, layout, rows, final, room)
+            _value_rows(params, layout, rows, final, room)
         batch.next_values[place] = np.where(valued, final, 0.0)[used]
 
     def _scored(self, found: Transitions) -> list[float]:
@@ -117,3 +117,26 @@ def _send(layout: Layout, actions: Floats, found: Floats) -> None:
     for n in range(len(actions)):
         for j in range(actions.shape[1]):
             found[n, j] = sent(layout.head, layout.bounds, actions[n], j)
+
+
+# Doors from Python to what the compiled environments share: nobody waits for their compilation who needs none of them.
+
+
+@bare
+def _count_rows(scaling: Scaling, rows: Array, used: Bools) -> None:
+    count_rows(scaling, rows, used)
+
+
+@bare
+def _scale_rewards(scaling: Scaling, rewards: Floats, terminated: Bools, truncated: Bools, real: Bools) -> None:
+    scale_rewards(scaling, rewards, terminated, truncated, real)
+
+
+@bare
+def _value_all(params: Array, layout: Layout, batch: Batch, envs: int, last: Array, room: Array) -> None:
+    value_all(params, layout, batch, 0, envs, last, room)
+
+
+@bare
+def _value_rows(params: Array, layout: Layout, rows: Array, found: Floats, room: Array) -> None:
+    value_rows(params, layout, rows, found, room)

@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ppocore._arrays import Floats
+from ppocore._arrays import Floats, Ints
 from ppocore.diagnostics import batch_health, explained_variance
 from ppocore.environments import SPECS, is_compiled, spec_of
 from ppocore.environments.dynamics import DRAWS, tables_of
 from ppocore.optimizers import adapt_kl_coef
-from ppocore.training.collect import Arena, begin, collect, count_states, draws_for, empty_batch, new_arena
+from ppocore.training.collect import Arena, begin, collect, count_first_states, draws_for, empty_batch, new_arena
 from ppocore.training.config import Config
 from ppocore.training.errors import BadRun
 from ppocore.training.judging import judge, normaliser_of
 from ppocore.training.layout import first_parameters, layout_of
 from ppocore.training.scaling import Scaling, new_scaling
+from ppocore.training.second_compiler import second_compiler
 from ppocore.training.stage import Stage
 from ppocore.training.team import Team
 from ppocore.training.update import REPORT, Rule, new_learner, update
@@ -96,7 +97,7 @@ class Trainer:
     def _begin(self) -> None:
         begin(self.arena, self.rng.random((self.config.num_envs, DRAWS)))
         if self.scaling.observations:
-            count_states(self.arena, self.scaling, self.learner.desks.seen[0])
+            count_first_states(self.arena, self.scaling, self.learner.desks.seen[0])
 
     @property
     def finished(self) -> bool:
@@ -118,8 +119,7 @@ class Trainer:
         advantages, returns = judge(config, batch)
         orders = np.array([self.rng.permutation(config.batch_size) for _ in range(config.num_epochs)])
         report, rate = np.zeros(len(REPORT)), self._scheduled("learning_rate")
-        update(self.learner, self.layout, self._rule(rate), batch, advantages, returns, orders,
-               config.batch_size // config.num_minibatches, report, self.team)  # fmt: skip
+        self._learn(rate, advantages, returns, orders, report)
         if not np.isfinite(self.learner.params).all():
             raise BadRun(f"train: parameters are not finite after update {self.updates + 1};"
                          f" learning_rate is {rate}, max_grad_norm {config.max_grad_norm}.")  # fmt: skip
@@ -128,13 +128,24 @@ class Trainer:
         self.learning_rate = self.last.learning_rate
         return self.last
 
+    def compile_update(self) -> None:
+        """Compile what comes after `collect` in an update, for the cache; nothing is learned."""
+        advantages, returns = judge(self.config, self._batch)
+        none = np.empty((0, self.config.batch_size), dtype=np.int64)
+        self._learn(0.0, advantages, returns, none, np.zeros(len(REPORT)))
+
+    def _learn(self, rate: float, advantages: Floats, returns: Floats, orders: Ints, report: Floats) -> None:
+        update(self.learner, self.layout, self._rule(rate), self._batch, advantages, returns, orders,
+               self.config.batch_size // self.config.num_minibatches, report, self.team)  # fmt: skip
+
     def _play(self, draws: Any) -> list[float]:
         """Fill the batch; the scores of the episodes that ended."""
         learner, batch = self.learner, self._batch
         if self.stage is not None:
             return self.stage.play(self.layout, self.scaling, draws, self.rng, batch, learner)
-        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms,
-                learner.desks, self.team)  # fmt: skip
+        with second_compiler(self.config):
+            collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms,
+                    learner.desks, self.team)  # fmt: skip
         return [float(score) for score in batch.finished[np.isfinite(batch.finished)]]
 
     def _progress(self, report: Floats, returns: Any, scores: list[float]) -> Progress:

@@ -13,9 +13,8 @@ import numpy as np
 
 from ppocore._arrays import Array, Floats, Ints
 from ppocore._kernels import bare, inner
-from ppocore.divergences import k3_kernel
 from ppocore.losses import clip_kernel
-from ppocore.networks import BLOCK, backward_block, forward_block, places, workspace
+from ppocore.networks import BLOCK, backward_block, forward_block, places, turn, workspace
 from ppocore.optimizers import sgd_kernel
 from ppocore.training.collect import Batch
 from ppocore.training.heads import Desk, describe, desk_of, divergence, entropy, log_prob, new_desk, pull, take_log_std
@@ -87,6 +86,8 @@ class Learner(NamedTuple):
     """(SHARES, parameters): gradients of the shares of a minibatch."""
     rooms: Array
     """(2 SHARES, W): workspaces of the tasks."""
+    turned: Array
+    """(threads, parameters): the transposed matrices of the network that a thread is at."""
     desks: Desk
     """Of the threads."""
     lanes: Floats
@@ -102,7 +103,8 @@ def new_learner(params: Array, layout: Layout) -> Learner:
     room = workspace(widest, params.dtype)
     return Learner(
         params, first, second, gradient, np.zeros(1, dtype=np.int64),
-        np.zeros((SHARES, len(params)), dtype=params.dtype), np.zeros((2 * SHARES, len(room)), dtype=params.dtype),
+        np.zeros((SHARES, len(params)), dtype=params.dtype), np.tile(room, (2 * SHARES, 1)),
+        np.zeros((MOST, len(params)), dtype=params.dtype),
         new_desk(layout.head, layout.value - layout.log_std, int(layout.policy_sizes[0]), MOST),
         np.zeros((MOST, LANES)),
         np.zeros((2, -(-len(params) // PIECE))),
@@ -144,15 +146,18 @@ def _update(
     shares, share = min(SHARES, (minibatch + BLOCK - 1) // BLOCK), minibatch / orders.shape[1]
     tasks, taken, far = shares if layout.shared else 2 * shares, learner.taken[0], False
     rate, watched = rule.learning_rate, rule.stop_k3 < np.inf or rule.desired_kl > 0
-    desk = desk_of(learner.desks, place.rank)
+    desk, turned = desk_of(learner.desks, place.rank), learner.turned[place.rank]
     for epoch in range(len(orders)):
         for first in range(0, orders.shape[1], minibatch):
             rows = orders[epoch, first : first + minibatch]
             mean, scale = normalisation(advantages, rows, rule.normaliser)
             lesson = Lesson(rows, mean, scale, shares, watched or epoch == len(orders) - 1)
             take_log_std(desk, learner.params, layout.log_std)
-            for task in range(*part_of(place, tasks)):
-                _task(task, learner, layout, rule, batch, advantages, returns, lesson, desk, found[task])
+            begin, end = part_of(place, tasks)
+            for task in range(begin, end):
+                if task in (begin, shares):
+                    _turn(learner, layout, task >= shares, turned)
+                _task(task, learner, layout, rule, batch, advantages, returns, lesson, turned, desk, found[task])
             if not meet(place):
                 return
             if rule.desired_kl > 0 and (epoch > 0 or first > 0):
@@ -175,9 +180,17 @@ def _update(
 
 
 @inner
+def _turn(learner: Learner, layout: Layout, of_values: bool, turned: Array) -> None:
+    if of_values:
+        turn(learner.params[layout.value_network :], layout.value_sizes, False, turned)
+    else:
+        turn(learner.params, layout.policy_sizes, False, turned)
+
+
+@inner
 def _task(
     task: int, learner: Learner, layout: Layout, rule: Rule, batch: Batch, advantages: Floats, returns: Floats,
-    lesson: Lesson, desk: Desk, report: Floats,
+    lesson: Lesson, turned: Array, desk: Desk, report: Floats,
 ) -> None:  # fmt: skip
     # All shares of the policy first: of two threads each has a network to itself, and little of it moves between cores.
     share, of_values = task % lesson.shares, task >= lesson.shares
@@ -201,8 +214,8 @@ def _task(
                 gradient[layout.log_std + j] += desk.spreads[j]
         if of_values or layout.shared:
             _value_pulls(layout, rule, batch, returns, lesson, rows, room, report)
-        backward_block(params[begin:], sizes, layout.activation, len(rows), room, gradient[begin:],
-                       first == share * BLOCK, False)  # fmt: skip
+        backward_block(turned, sizes, layout.activation, len(rows), room, gradient[begin:], first == share * BLOCK,
+                       False)  # fmt: skip
 
 
 @inner
@@ -220,7 +233,7 @@ def _policy_pulls(
         k = rows[i]
         for j in range(head.outputs):
             desk.outputs[j] = room[found + i * wide + j]
-        describe(head, desk.outputs, desk.log_std, desk.legal, described, chances)
+        describe(head, desk.outputs, desk.log_std, described, chances)
         old, action = batch.described[k], batch.actions[k]
         taken = log_prob(head, described, action)
         d = taken - batch.log_probs[k]
@@ -237,7 +250,8 @@ def _policy_pulls(
             report[0] -= term
             report[2] += entropy(head, described, chances, taken)
             report[3] += divergence(head, old, described)
-            report[4] += k3_kernel(d)
+            # Right to 1e-16, as is enough for a mean: a series would take longer than all the rest.
+            report[4] += (ratio - 1.0) - d
             report[5] += 1.0 if ratio - 1.0 > rule.clip_eps_high or 1.0 - ratio > rule.clip_eps_low else 0.0
 
 

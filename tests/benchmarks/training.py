@@ -121,7 +121,8 @@ class Goal(NamedTuple):
 
 TABLE: dict[str, Any] = {"hidden": (), "learning_rate_schedule": "linear"}
 GOALS = {
-    "CartPole-v1": Goal({"learning_rate": 2.5e-3, "total_steps": 150_000}, 475.0),
+    "CartPole-v1": Goal({"learning_rate": 2.5e-3, "learning_rate_schedule": "linear", "num_minibatches": 8,
+                         "total_steps": 150_000}, 475.0),
     "Pendulum-v1": Goal({"num_envs": 16, "num_epochs": 10, "num_minibatches": 16, "gamma": 0.9,
                          "total_steps": 200_000}, -250.0),
     "Acrobot-v1": Goal({"num_envs": 16, "num_minibatches": 8, "gae_lambda": 0.94, "ent_coef": 0.01,

@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ppocore.training import Config
-from ppocore.training.scaling import count_rows, new_scaling, scale_rewards, scale_rows
+from ppocore.training import Config, scaling
+from ppocore.training.scaling import new_scaling, scale_rows
 from tests.closeness import assert_within
 from tests.optional import require
+from tests.outer import outer
 
 require("stable_baselines3")
 gymnasium = require("gymnasium")
 
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize  # noqa: E402
 
+count_rows, scale_rewards = outer(scaling.count_rows), outer(scaling.scale_rewards)
 STEPS, ENVS, SIZE = 300, 5, 3
 UNITS = 64
 """Theirs are rounded to float32 at the end; ours are compared in units of float32 at the size of an entry or 1."""

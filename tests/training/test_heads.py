@@ -19,6 +19,7 @@ from ppocore import (
     multidiscrete_log_prob,
     squashed_gaussian_log_prob,
 )
+from ppocore.distributions import log_softmax_kernel
 from ppocore.environments import Spec
 from ppocore.training import Config, heads
 from ppocore.training.heads import Head, bounds_of, head_of
@@ -50,8 +51,23 @@ def real(size: int, **settings: Any) -> Head:
 def described(head: Head, outputs: Any, log_std: Any = NOTHING) -> tuple[np.ndarray, np.ndarray]:
     """A policy and its chances."""
     found, chances = np.zeros(head.described), np.zeros(head.outputs)
-    describe(head, np.asarray(outputs), np.asarray(log_std), np.ones(head.outputs, dtype=bool), found, chances)
+    describe(head, np.asarray(outputs), np.asarray(log_std), found, chances)
     return found, chances
+
+
+@pytest.mark.parametrize("nvec", [(2,), (3,), (9,), (2, 5, 2)])
+def test_a_policy_is_the_log_softmax_and_its_exp(nvec: tuple[int, ...]) -> None:
+    """To a few units of every number itself, from equal chances to a sure thing whose log-chance is -1e-300."""
+    rng, head = np.random.default_rng(6), choices(*nvec)
+    for gap in (0.0, 1e-9, 0.1, 1.0, 20.0, 36.7, 40.0, 300.0, 690.0):
+        outputs = rng.normal(size=sum(nvec)) - gap * rng.integers(0, 2, size=sum(nvec))
+        found, chances = described(head, outputs)
+        for part in np.split(np.arange(sum(nvec)), np.cumsum(nvec)[:-1]):
+            expected = np.zeros(len(part))
+            log_softmax_kernel(outputs[part], np.ones(len(part), dtype=bool), expected)
+            assert_within(found[part], expected, units=6, scale=np.abs(expected))
+            # Of exp a unit of the log-chance is as many units as the log-chance is long.
+            assert_within(chances[part], np.exp(expected), units=8, scale=np.exp(expected) * (1 + np.abs(expected)))
 
 
 def pulled(head: Head, outputs: Any, old_outputs: Any, action: Any, weights: tuple, *log_stds: Any) -> tuple:

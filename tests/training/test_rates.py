@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from ppocore.training import Config, Trainer, rates
@@ -35,7 +36,7 @@ def test_a_rate_follows_the_kl_down_and_up_and_is_told() -> None:
                                  desired_kl=5e-3, total_steps=20 * 1024, seed=1))
         told = list(trainer.run())
         assert told[-1].learning_rate == trainer.learning_rate
-        assert 1e-3 < told[-1].kl < 2e-2
+        assert 1e-3 < np.median([progress.kl for progress in told[-10:]]) < 2e-2
         ends.append(told[-1].learning_rate)
     assert ends[0] < 0.01
     assert ends[1] > 1e-4
