@@ -541,14 +541,14 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     width = r.shape[1]
     if width <= NARROW:
         return _gae_columns(r, v, v_next, ended, cut, gamma, gae_lambda, advantages, returns)
+    if width <= COLUMNS:
+        return _gae_rows(r, v, v_next, ended, cut, gamma, gae_lambda, 0, width, np.empty(width), advantages, returns)
 
     def sweep(part: range) -> bool:
         first, last = part.start, part.stop
         return _gae_rows(r, v, v_next, ended, cut, gamma, gae_lambda, first, last, np.empty(last - first), advantages,
                          returns)  # fmt: skip
 
-    if width <= COLUMNS:
-        return sweep(range(width))
     return all(spread(sweep, pieces(width, COLUMNS, THREADS if r.size >= WORTH_IT else 1)))
 
 

@@ -5,12 +5,13 @@ It leaves the compiled code in Numba's cache, where the first one finds it; shou
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import ppocore
@@ -22,19 +23,21 @@ from ppocore.training.update import _update
 CODE = "from ppocore.training.second_compiler import main; main()"
 
 
-@contextmanager
-def second_compiler(config: Config) -> Iterator[None]:
-    """While the block runs, compile an update of such a run, unless one was compiled before; end with the later."""
+def second_compiler(config: Config, user: object) -> Callable[[], object]:
+    """Begin to compile an update of such a run, unless one was compiled before; what is returned waits for that.
+
+    Who does not wait for it leaves nothing behind: it ends with its user.
+    """
     if is_compiled(_update) or THREADS == 1 or not Path(sys.executable).name.startswith("python"):
-        yield
-        return
+        return lambda: None
     process = _started(config)
-    try:
-        yield
-        process.wait()
-    finally:
-        process.kill()
-        process.wait()
+    weakref.finalize(user, _end, process)
+    return process.wait
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _started(config: Config) -> subprocess.Popen[bytes]:
@@ -52,4 +55,15 @@ def main() -> None:
     """In the second interpreter."""
     from ppocore.training.trainer import Trainer
 
-    Trainer(config_from(json.loads(sys.argv[1]))).compile_update()
+    class Compiling(Trainer):
+        """Whose episodes never begin, lest somebody wait until that is compiled; and who asks nobody else."""
+
+        def _begin(self) -> None:
+            pass
+
+        def _second_compiler(self) -> Callable[[], object]:
+            return lambda: None
+
+    # Compiling makes millions of small objects, and little garbage that would be worth looking for.
+    gc.disable()
+    Compiling(config_from(json.loads(sys.argv[1]))).compile_update()

@@ -75,6 +75,7 @@ class Trainer:
             config.require_fitting_head(spec)
         except ValueError as error:
             raise BadRun(str(error)) from None
+        self._wait_for_compiler = self._second_compiler()
         self.layout = layout_of(config, spec)
         self.rng = np.random.default_rng(config.seed)
         params = first_parameters(config, self.layout, self.rng)
@@ -93,6 +94,10 @@ class Trainer:
         """Scores of the last 100 episodes."""
         self.last: Progress | None = None
         """What was known after the last update."""
+
+    def _second_compiler(self) -> Callable[[], object]:
+        """Begin to compile, elsewhere, what learns, if that was never done; what is returned waits for it."""
+        return second_compiler(self.config, self) if self.stage is None else lambda: None
 
     def _begin(self) -> None:
         begin(self.arena, self.rng.random((self.config.num_envs, DRAWS)))
@@ -129,10 +134,9 @@ class Trainer:
         return self.last
 
     def compile_update(self) -> None:
-        """Compile what comes after `collect` in an update, for the cache; nothing is learned."""
-        advantages, returns = judge(self.config, self._batch)
-        none = np.empty((0, self.config.batch_size), dtype=np.int64)
-        self._learn(0.0, advantages, returns, none, np.zeros(len(REPORT)))
+        """Compile what learns, for the cache; nothing is learned."""
+        nothing, no_epochs = np.zeros_like(self._batch.values), np.empty((0, self.config.batch_size), dtype=np.int64)
+        self._learn(0.0, nothing, nothing, no_epochs, np.zeros(len(REPORT)))
 
     def _learn(self, rate: float, advantages: Floats, returns: Floats, orders: Ints, report: Floats) -> None:
         update(self.learner, self.layout, self._rule(rate), self._batch, advantages, returns, orders,
@@ -143,9 +147,9 @@ class Trainer:
         learner, batch = self.learner, self._batch
         if self.stage is not None:
             return self.stage.play(self.layout, self.scaling, draws, self.rng, batch, learner)
-        with second_compiler(self.config):
-            collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms,
-                    learner.desks, self.team)  # fmt: skip
+        collect(learner.params, self.layout, self.arena, self.scaling, draws, batch, learner.rooms,
+                learner.desks, self.team)  # fmt: skip
+        self._wait_for_compiler()
         return [float(score) for score in batch.finished[np.isfinite(batch.finished)]]
 
     def _progress(self, report: Floats, returns: Any, scores: list[float]) -> Progress:

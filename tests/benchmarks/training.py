@@ -140,9 +140,14 @@ GOALS = {
 }
 
 
+def falling(start: float) -> Callable[[float], float]:
+    """A linear schedule, as Stable-Baselines3 takes it."""
+    return lambda left: start * left
+
+
 PUBLISHED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {"n_envs": 8, "total": 100_000, "n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98,
-                    "n_epochs": 20, "learning_rate": 1e-3},
+                    "n_epochs": 20, "learning_rate": falling(1e-3), "clip_range": falling(0.2)},
     "Pendulum-v1": {"n_envs": 4, "total": 100_000, "n_steps": 1024, "gae_lambda": 0.95, "gamma": 0.9, "n_epochs": 10,
                     "learning_rate": 1e-3, "use_sde": True, "sde_sample_freq": 4},
     "Acrobot-v1": {"n_envs": 16, "total": 1_000_000, "n_steps": 256, "gae_lambda": 0.94, "n_epochs": 4,
@@ -152,7 +157,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "n_epochs": 10, "gamma": 0.9999, "gae_lambda": 0.9, "max_grad_norm": 5.0, "vf_coef": 0.19, "use_sde": True,
         "policy_kwargs": {"log_std_init": -3.29, "ortho_init": False}, "normalize": True},
 }
-"""Stable-Baselines3's published settings (RL Baselines3 Zoo, hyperparams/ppo.yml), schedules left out."""
+"""Stable-Baselines3's published settings (RL Baselines3 Zoo, hyperparams/ppo.yml)."""
 
 
 class Try(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -46,10 +47,28 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return made
 
 
-def test_it_does_not_outlive_an_interrupted_run(begun: list[Any]) -> None:
-    with pytest.raises(KeyboardInterrupt), second_compiler.second_compiler(Config("CartPole-v1")):
-        raise KeyboardInterrupt
+class User:
+    """Who asks for it."""
+
+
+def asked(user: object) -> Any:
+    return second_compiler.second_compiler(Config("CartPole-v1"), user)
+
+
+def test_it_does_not_outlive_who_asked(begun: list[Any]) -> None:
+    user = User()
+    asked(user)
+    assert [process.poll() for process in begun] == [None]
+    del user
+    gc.collect()
     assert [process.returncode is not None for process in begun] == [True]
+
+
+def test_one_that_dies_is_not_waited_for(begun: list[Any]) -> None:
+    user = User()
+    wait = asked(user)
+    begun[0].kill()
+    assert wait() != 0
 
 
 @pytest.mark.parametrize("alone", ["compiled", "one thread", "no interpreter"])
@@ -60,12 +79,5 @@ def test_it_is_not_begun_where_it_would_not_help(alone: str, begun: list[Any], m
         monkeypatch.setattr(second_compiler, "THREADS", 1)
     else:
         monkeypatch.setattr(sys, "executable", "/usr/bin/blender")
-    with second_compiler.second_compiler(Config("CartPole-v1")):
-        pass
+    asked(User())()
     assert not begun
-
-
-def test_one_that_dies_is_not_waited_for(begun: list[Any]) -> None:
-    with second_compiler.second_compiler(Config("CartPole-v1")):
-        begun[0].kill()
-    assert begun[0].returncode != 0
