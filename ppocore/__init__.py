@@ -16,7 +16,6 @@ _ROOMS = {
         "gae",
         "normalize_advantages",
         "td_errors",
-        "token_gae",
     ),
     "bernoulli": (
         "BernoulliEntropy",
@@ -102,6 +101,7 @@ _ROOMS = {
     "reductions": ("Mean", "masked_mean", "sequence_mean", "sequence_sum_mean", "trajectory_mean"),
     "sequence_losses": ("cispo_loss", "gspo_loss", "truncated_is_loss"),
     "squashed": ("squashed_gaussian_entropy", "squashed_gaussian_log_prob"),
+    "token_advantages": ("token_gae",),
     "token_rewards": ("kl_reward",),
     "value_losses": ("ValueLoss", "clipped_value_loss", "huber_value_loss", "value_loss"),
 }
@@ -142,7 +142,6 @@ if TYPE_CHECKING:
     from ppocore.advantages import gae as gae
     from ppocore.advantages import normalize_advantages as normalize_advantages
     from ppocore.advantages import td_errors as td_errors
-    from ppocore.advantages import token_gae as token_gae
     from ppocore.bernoulli import BernoulliEntropy as BernoulliEntropy
     from ppocore.bernoulli import BernoulliKL as BernoulliKL
     from ppocore.bernoulli import BernoulliLogProb as BernoulliLogProb
@@ -231,6 +230,7 @@ if TYPE_CHECKING:
     from ppocore.sequence_losses import truncated_is_loss as truncated_is_loss
     from ppocore.squashed import squashed_gaussian_entropy as squashed_gaussian_entropy
     from ppocore.squashed import squashed_gaussian_log_prob as squashed_gaussian_log_prob
+    from ppocore.token_advantages import token_gae as token_gae
     from ppocore.token_rewards import kl_reward as kl_reward
     from ppocore.value_losses import ValueLoss as ValueLoss
     from ppocore.value_losses import clipped_value_loss as clipped_value_loss

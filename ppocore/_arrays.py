@@ -306,6 +306,20 @@ class Doorman:
             raise self.refusal(f"{name}{row}", "is all False", f"it must allow at least one {what}")
 
 
+def native(first: Any, second: Any, third: Any) -> bool:
+    """Whether three arrays have one dtype, and one that kernels read.
+
+    A strict kernel has to be told, for its door, fast as it is, takes swapped bytes for plain ones; how the first
+    array lies is what is odd most often.
+    """
+    if type(first) is not np.ndarray or type(second) is not np.ndarray or type(third) is not np.ndarray:
+        return False
+    dtype = first.dtype
+    if dtype is not SINGLE and dtype is not DOUBLE:
+        return False
+    return second.dtype is dtype and third.dtype is dtype and first.flags.carray
+
+
 def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
     """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly."""
     first = floats[0]
@@ -315,10 +329,10 @@ def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
     if dtype != SINGLE and dtype != DOUBLE:
         return False
     for array in floats:
-        if type(array) is not np.ndarray or array.dtype != dtype or array.shape != shape or not array.flags.carray:
+        if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape or not array.flags.carray:
             return False
     for array in flags:
-        if type(array) is not np.ndarray or array.dtype != FLAG or array.shape != shape or not array.flags.carray:
+        if type(array) is not np.ndarray or array.dtype is not FLAG or array.shape != shape or not array.flags.carray:
             return False
     return True
 

@@ -12,16 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppocore._arrays import Array, Bools, Doorman, Floats, ready
-from ppocore._kernels import kernel
+from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
+from ppocore._kernels import admit, inner, kernel, strict
 from ppocore._threads import THREADS, WORTH_IT, pieces, spread
 from ppocore.reductions import reduce_samples
 
 STD_EPS = 1e-8
 """Added to the standard deviation by `normalize_advantages`."""
 
-NARROW = 7
-"""Rollouts of so few columns are swept column by column, wider ones row by row: the vector units want long rows."""
+NARROW = 16
+"""Rollouts of so few columns are swept some rows at a time, wider ones row by row: the vector units want long runs."""
+TILE = 8
+"""Columns of a narrow rollout that are carried from row to row together: two vectors of the units in use."""
+SCRATCH = 1 << 11
+"""Numbers that a narrow rollout is worked on in: few enough to stay in the first cache."""
 COLUMNS = 64
 """Columns are dealt out to threads in bundles of so many: no two threads write to one line of the cache."""
 
@@ -178,6 +182,8 @@ def gae(
     """
     given: tuple[Any, ...] = (rewards, values, next_values, terminated, truncated)
     plain = type(gamma) is type(gae_lambda) is float and 0 <= gamma <= 1 and 0 <= gae_lambda <= 1
+    if plain and out is None and (found := _narrow_gae(given, gamma, gae_lambda)):
+        return found
     door = Doorman("gae")
     if plain and ready(given[:3], given[3:]):
         result = _result(door, out, given[0].shape, given[0].dtype, given)
@@ -255,64 +261,6 @@ def discounted_returns(
     returns = np.empty_like(r).reshape(flat)
     _returns_loop(r.reshape(flat), v_next.reshape(flat), ended.reshape(flat), cut.reshape(flat), discount, returns)
     return door.out(returns.reshape(r.shape))
-
-
-def token_gae(rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: float, gae_lambda: float) -> GAE:
-    r"""Generalized advantage estimates along the valid tokens of each row.
-
-    .. math:: \delta_t = r_t + \gamma V_{t'} - V_t, \qquad A_t = \delta_t + \gamma\lambda A_{t'}
-
-    where t' is the next valid token of the row; after the last one V and A are 0.
-
-    Parameters
-    ----------
-    rewards, values : array of float, shape (B, L)
-        Tokens along axis 1.  Masked slots are not used and may hold anything.
-    mask : array of bool, shape (B, L)
-        True at valid tokens; every row needs one.
-    gamma, gae_lambda : float in [0, 1]
-
-    Returns
-    -------
-    GAE
-        Named tuple ``(advantages, returns)``, shape (B, L), both 0 at masked slots.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, an axis is empty, a used entry is not finite, a row of the mask is all False, or a
-        scalar is outside [0, 1].
-    TypeError
-        If a dtype is wrong.
-
-    Notes
-    -----
-    *Conventions.* Masked tokens are skipped: they take no time, and the sum passes over them.
-
-    *Accuracy.* As `gae`, with lags over valid tokens.
-
-    *Theorems.* ACC-03, GAE-15.
-
-    References
-    ----------
-    arXiv:1506.02438, eq. 16.  Mission row S0.
-
-    Examples
-    --------
-    >>> out = token_gae([[1, float("nan"), 1]], [[0.5, 0.0, 2.0]], [[True, False, True]], gamma=1,
-    ...                 gae_lambda=0.5)
-    >>> out.advantages
-    array([[ 2.,  0., -1.]])
-    """
-    door = Doorman("token_gae")
-    valid = door.valid_rows(mask, "B L")
-    r = door.floats("rewards", rewards, "B L", used=valid)
-    v = door.floats("values", values, "B L", used=valid)
-    discount = door.number("gamma", gamma, "[0, 1]")
-    decay = door.number("gae_lambda", gae_lambda, "[0, 1]")
-    advantages = np.zeros_like(r)
-    _token_gae_loop(r, v, valid, discount, decay, advantages)
-    return GAE(door.out(advantages), door.out(advantages + v))
 
 
 def normalize_advantages(advantages: ArrayLike, *, mask: ArrayLike | None = None) -> Array:
@@ -419,8 +367,8 @@ def _gae_loop(
                 advantages[t, n] = gae_kernel(delta, advantages[t + 1, n], ended, gamma, gae_lambda)
 
 
-@kernel
-def _gae_columns(
+@strict
+def _gae_small(
     rewards: Floats,
     values: Floats,
     next_values: Floats,
@@ -428,22 +376,91 @@ def _gae_columns(
     truncated: Bools,
     gamma: float,
     gae_lambda: float,
+    scratch: Floats,
     advantages: Floats,
     returns: Floats,
 ) -> bool:
-    """`_gae_loop` in float64, and the returns, column by column; whether every number was finite."""
+    """`_gae_loop` in float64, and the returns; whether the shapes agree and every number was finite.
+
+    For rollouts too narrow to sweep row by row: some rows at a time, from the last ones up, in three passes of which
+    only the second has to keep an order.
+    """
+    shape = rewards.shape
+    if rewards.size == 0 or values.shape != shape or next_values.shape != shape:
+        return False
+    if terminated.shape != shape or truncated.shape != shape:
+        return False
+    size, width = rewards.size, shape[1]
+    r, v, v_next = rewards.reshape(size), values.reshape(size), next_values.reshape(size)
+    ended, cut = terminated.reshape(size), truncated.reshape(size)
+    a, target = advantages.reshape(size), returns.reshape(size)
+    rows = shape[0]
+    while (2 * rows + 1) * width > len(scratch):
+        rows = (rows + 1) >> 1
+    fine, last, count = True, size, rows * width
+    for n in range(width):
+        scratch[count + n] = 0.0
+    while last > 0:
+        # Deltas that become advantages, the row that follows them, and what they are multiplied by.
+        here, later, decays = scratch[:count], scratch[: count + width], scratch[count + width : 2 * count + width]
+        i = last - count
+        _deltas(r[i:last], v[i:last], v_next[i:last], ended[i:last], gamma, here)
+        _decays(ended[i:last], cut[i:last], gamma * gae_lambda, decays)
+        _carry_back(later, decays, width)
+        fine = fine & _write(later[:count], v[i:last], a[i:last], target[i:last])
+        last = i
+        if last < count:
+            count = last
+        for n in range(width):
+            scratch[count + n] = scratch[n]
+    return fine
+
+
+@inner
+def _deltas(
+    rewards: Floats, values: Floats, next_values: Floats, terminated: Bools, gamma: float, deltas: Floats
+) -> None:
+    for i in range(len(deltas)):
+        value, next_value = np.float64(values[i]), np.float64(next_values[i])
+        deltas[i] = td_error_kernel(np.float64(rewards[i]), value, next_value, terminated[i], gamma)
+
+
+@inner
+def _decays(terminated: Bools, truncated: Bools, decay: float, decays: Floats) -> None:
+    """gamma lambda, and 0 where an episode ends: times what is finite, that cuts as well as a branch."""
+    for i in range(len(decays)):
+        decays[i] = 0.0 if terminated[i] | truncated[i] else decay
+
+
+@inner
+def _carry_back(sums: Floats, decays: Floats, width: int) -> None:
+    """Add to each row of `sums` its decays times the row that follows; there is one row more of them."""
+    last = len(decays) - width
+    n = 0
+    while n + TILE <= width:
+        for p in range(last + n, -1, -width):
+            now, decay, later = sums[p : p + TILE], decays[p : p + TILE], sums[p + width : p + width + TILE]
+            for k in range(TILE):
+                now[k] = gae_kernel(now[k], later[k], False, decay[k], 1.0)
+        n += TILE
+    while n < width:
+        carried = sums[len(decays) + n]
+        for p in range(last + n, -1, -width):
+            carried = gae_kernel(sums[p], carried, False, decays[p], 1.0)
+            sums[p] = carried
+        n += 1
+
+
+@inner
+def _write(sums: Floats, values: Floats, advantages: Floats, returns: Floats) -> bool:
+    """Write advantages and returns; whether all are finite, which they are not where a number used was not."""
     wrong = False
-    for n in range(rewards.shape[1]):
-        later = 0.0
-        for t in range(rewards.shape[0] - 1, -1, -1):
-            value, ended = np.float64(values[t, n]), terminated[t, n]
-            delta = td_error_kernel(np.float64(rewards[t, n]), value, np.float64(next_values[t, n]), ended, gamma)
-            later = gae_kernel(delta, later, ended | truncated[t, n], gamma, gae_lambda)
-            # A number that is used and is not finite makes delta infinite or NaN.
-            wrong = wrong | (delta - delta != 0)
-            # Adding 0 turns -0 into 0.
-            advantages[t, n] = later + 0.0
-            returns[t, n] = later + value + 0.0
+    for i in range(len(sums)):
+        # Adding 0 turns -0 into 0.
+        advantages[i] = sums[i] + 0.0
+        wrong = wrong | (sums[i] - sums[i] != 0)
+    for i in range(len(sums)):
+        returns[i] = sums[i] + np.float64(values[i]) + 0.0
     return not wrong
 
 
@@ -497,21 +514,6 @@ def _returns_loop(
             returns[t, n] = return_kernel(rewards[t, n], later, terminated[t, n], gamma)
 
 
-@kernel
-def _token_gae_loop(
-    rewards: Floats, values: Floats, valid: Bools, gamma: float, gae_lambda: float, advantages: Floats
-) -> None:
-    for b in range(rewards.shape[0]):
-        later_value = values[b, 0] * 0
-        later = values[b, 0] * 0
-        for t in range(rewards.shape[1] - 1, -1, -1):
-            if valid[b, t]:
-                delta = td_error_kernel(rewards[b, t], values[b, t], later_value, False, gamma)
-                later = gae_kernel(delta, later, False, gamma, gae_lambda)
-                advantages[b, t] = later
-                later_value = values[b, t]
-
-
 def _rollout(
     door: Doorman,
     rewards: ArrayLike,
@@ -532,6 +534,19 @@ def _rollout(
     )
 
 
+def _narrow_gae(given: tuple[Any, ...], gamma: float, gae_lambda: float) -> GAE | None:
+    """The estimates of a narrow rollout that lies plainly; None where something else has to be done or said."""
+    rewards, values, next_values = given[:3]
+    if not native(rewards, values, next_values) or rewards.ndim != 2 or rewards.shape[1] > NARROW:
+        return None
+    result = GAE(np.empty_like(rewards), np.empty_like(rewards))
+    arguments: tuple[Any, ...] = (*given, gamma, gae_lambda, np.empty(SCRATCH), *result)
+    try:
+        return result if _gae_small(*arguments) else None
+    except TypeError:
+        return None
+
+
 def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     """Write the estimates of a rollout into `result`; whether every number that was used is finite."""
     arrays: tuple[Any, ...] = (*rollout, *result)
@@ -540,7 +555,14 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     r, v, v_next, ended, cut, advantages, returns = arrays
     width = r.shape[1]
     if width <= NARROW:
-        return _gae_columns(r, v, v_next, ended, cut, gamma, gae_lambda, advantages, returns)
+        small = (*arrays[:5], gamma, gae_lambda, np.empty(SCRATCH), *arrays[5:])
+        try:
+            fine = _gae_small(*small)
+        except TypeError:  # The first rollout of this dtype.
+            admit(_gae_small, *small)
+            fine = _gae_small(*small)
+        if fine:
+            return True
     if width <= COLUMNS:
         return _gae_rows(r, v, v_next, ended, cut, gamma, gae_lambda, 0, width, np.empty(width), advantages, returns)
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppocore._arrays import Array, Bools, Doorman, Floats, ready
-from ppocore._kernels import kernel
+from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
+from ppocore._kernels import admit, kernel, strict
 from ppocore._threads import THREADS, WORTH_IT, pieces, spread
-from ppocore.reductions import checked_reduction, reduce_samples
+from ppocore.reductions import checked_reduction, fold, reduce_samples
 from ppocore.value_losses import squared_error_terms
 
 NO_BAND = (np.inf, np.inf, np.inf)
@@ -248,6 +248,10 @@ def clip_loss(
     >>> print(out.loss, out.grad_log_prob)
     0.375 [0. 1.]
     """
+    if mask is clip_eps_low is clip_eps_high is dual_clip is None and type(clip_eps) is float and 0 <= clip_eps <= 1:
+        result = _small_loss(log_prob, old_log_prob, advantages, (clip_eps, clip_eps, np.inf), reduction)
+        if result is not None:
+            return result
     door = Doorman("clip_loss")
     low, high = checked_band(door, clip_eps, clip_eps_low, clip_eps_high)
     band = (low, high, _dual(door, dual_clip))
@@ -403,9 +407,11 @@ def _clip_loop(
             terms[i], slopes[i] = clip_kernel(ratio, advantages[i], clip_eps_low, clip_eps_high, dual_clip)
 
 
-@kernel
+@strict
 def _log_ratio_loop(log_prob: Floats, old_log_prob: Floats, advantages: Floats, log_ratios: Floats) -> bool:
-    """log_prob - old_log_prob in float64; whether all three are finite and no ratio overflows."""
+    """log_prob - old_log_prob in float64; whether all three are of one length and finite, and no ratio overflows."""
+    if len(log_prob) != len(old_log_prob) or len(log_prob) != len(advantages):
+        return False
     wrong = False
     for i in range(len(log_ratios)):
         log_ratios[i] = np.float64(log_prob[i]) - np.float64(old_log_prob[i])
@@ -423,13 +429,16 @@ def _clip_ratio_loop(
     clip_eps_high: float,
     dual_clip: float,
     weight: float,
-    terms: Floats,
     gradient: Floats,
-) -> None:
-    """`_clip_loop` where the ratios are known and finite; the slopes come out times the weight."""
+) -> float:
+    """`_clip_loop` where the ratios are known and finite: the sum of the terms, and the slopes times the weight.
+
+    The terms are written over the ratios.
+    """
     for i in range(len(ratios)):
-        terms[i], slope = clip_kernel(ratios[i], np.float64(advantages[i]), clip_eps_low, clip_eps_high, dual_clip)
+        ratios[i], slope = clip_kernel(ratios[i], np.float64(advantages[i]), clip_eps_low, clip_eps_high, dual_clip)
         gradient[i] = weight * slope + 0.0
+    return fold(ratios)
 
 
 def checked_band(
@@ -479,6 +488,22 @@ def _policy_loss(
     return PolicyLoss(door.scalar(loss), door.out(gradient))
 
 
+def _small_loss(
+    new: Any, old: Any, advantages: Any, band: tuple[float, float, float], reduction: str
+) -> PolicyLoss | None:
+    """The mean over a batch of one chunk that lies plainly; None where something else has to be done or said."""
+    if not native(new, old, advantages) or type(reduction) is not str or reduction != "mean":
+        return None
+    if not 0 < new.size <= CHUNK:
+        return None
+    gradient = np.empty_like(new)
+    try:
+        total = _chunk(new, old, advantages, band, -1.0 / new.size, np.empty(new.size), gradient)
+    except TypeError:
+        return None
+    return _rounded(total / new.size, gradient)
+
+
 def _policy_part(
     new: Floats, old: Floats, advantages: Floats, band: tuple[float, float, float], mask: Bools | None, how: str
 ) -> tuple[float, Floats]:
@@ -494,34 +519,42 @@ def _policy_part(
 
 def _mean_policy_loss(new: Any, old: Any, advantages: Any, band: tuple[float, float, float]) -> PolicyLoss | None:
     """The mean over a batch, chunk by chunk; None where an input is not finite or a ratio overflows."""
-    size = new.size
     gradient = np.empty_like(new)
-    weight = -1.0 / size
-    if size <= CHUNK:
-        total = _chunk(new, old, advantages, band, weight, np.empty((2, size)), gradient)
-    else:
+    try:
+        total = _in_chunks(new, old, advantages, band, gradient)
+    except TypeError:  # The first batch of this dtype.
+        admit(_log_ratio_loop, new, old, advantages, np.empty(1))
+        total = _in_chunks(new, old, advantages, band, gradient)
+    return _rounded(total / new.size, gradient)
 
-        def work(part: range) -> list[float]:
-            scratch = np.empty((2, CHUNK))
-            places = [slice(first, min(first + CHUNK, part.stop)) for first in part]
-            return [_chunk(new[i], old[i], advantages[i], band, weight, scratch, gradient[i]) for i in places]
 
-        sums = spread(work, pieces(size, CHUNK, THREADS if size >= WORTH_IT else 1))
-        total = _tree([x for part in sums for x in part])
-    loss = -(total / size) + 0.0
-    return PolicyLoss(new.dtype.type(loss), gradient) if abs(loss) < LARGEST_LOSS else None
+def _in_chunks(new: Any, old: Any, advantages: Any, band: tuple[float, float, float], gradient: Any) -> float:
+    """Write the gradients of a batch, and return the sum of its terms; NaN where something is not finite."""
+    size, weight = new.size, -1.0 / new.size
+
+    def work(part: range) -> list[float]:
+        ratios = np.empty(min(size, CHUNK))
+        places = [slice(first, min(first + CHUNK, part.stop)) for first in part]
+        return [_chunk(new[i], old[i], advantages[i], band, weight, ratios[: i.stop - i.start], gradient[i])
+                for i in places]  # fmt: skip
+
+    sums = spread(work, pieces(size, CHUNK, THREADS if size >= WORTH_IT else 1))
+    return _tree([x for part in sums for x in part])
+
+
+def _rounded(mean: float, gradient: Any) -> PolicyLoss | None:
+    """The loss in the dtype of its gradient; None where it might not be finite there."""
+    return PolicyLoss(gradient.dtype.type(-mean + 0.0), gradient) if abs(mean) < LARGEST_LOSS else None
 
 
 def _chunk(
-    new: Any, old: Any, advantages: Any, band: tuple[float, float, float], weight: float, scratch: Floats, gradient: Any
+    new: Any, old: Any, advantages: Any, band: tuple[float, float, float], weight: float, ratios: Floats, gradient: Any
 ) -> float:
     """Write the gradients of some samples, and return the sum of their terms; NaN where something is not finite."""
-    ratios, terms = scratch[0, : new.size], scratch[1, : new.size]
     if not _log_ratio_loop(new, old, advantages, ratios):
         return np.nan
     np.exp(ratios, ratios)
-    _clip_ratio_loop(ratios, advantages, band[0], band[1], band[2], weight, terms, gradient)
-    return float(np.add.reduce(terms))
+    return _clip_ratio_loop(ratios, advantages, *band, weight, gradient)
 
 
 def _tree(sums: list[float]) -> float:

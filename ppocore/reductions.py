@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Bools, Doorman, Floats
+from ppocore._kernels import inner
 
 REDUCTIONS = ("mean", "sum", "mean_over_all_slots", "trajectory", "sequence_mean")
 
@@ -207,6 +208,19 @@ def trajectory_mean(x: ArrayLike, lengths: ArrayLike) -> Mean:
     steps = door.floats("x", x, "S")
     count = door.lengths("lengths", lengths, steps.size, "steps of x").size
     return Mean(door.scalar(steps.sum() / count), door.out(np.full(steps.shape, 1.0 / count)))
+
+
+@inner
+def fold(terms: Floats) -> float:
+    """The sum, the second half added to the first until one is left: as few additions in a row as can be."""
+    count = len(terms)
+    while count > 1:
+        half = (count + 1) >> 1
+        for j in range(count - half):
+            terms[j] = terms[j] + terms[half + j]
+        count = half
+    total: float = terms[0]
+    return total
 
 
 def reduce_samples(x: Floats, mask: Bools, reduction: str) -> tuple[float, Floats]:

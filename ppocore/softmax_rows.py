@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Bools, Floats, Ints
-from ppocore._kernels import inner, kernel
+from ppocore._kernels import kernel
 from ppocore._threads import THREADS, WORTH_IT, pieces, spread
+from ppocore.reductions import fold
 
 CHUNK = 1 << 14
 """Logits that are worked on together: few enough to stay in the cache."""
@@ -146,20 +147,7 @@ def _entropies(
             gap[j] = log_totals[b] - gap[j] if weight[j] > 0 else 0.0
         for j in range(len(gap)):
             terms[j] = weight[j] * gap[j]
-        total = _fold(terms)
+        total = fold(terms)
         entropy[b] = total + 0.0
         for j in range(len(gap)):
             slope[j] = weight[j] * (gap[j] - total) + 0.0
-
-
-@inner
-def _fold(terms: Floats) -> float:
-    """The sum, the second half added to the first until one is left: as few additions in a row as can be."""
-    count = len(terms)
-    while count > 1:
-        half = (count + 1) >> 1
-        for j in range(count - half):
-            terms[j] = terms[j] + terms[half + j]
-        count = half
-    total: float = terms[0]
-    return total

@@ -16,7 +16,7 @@ from tests.test_same_bits import batch, clipped, estimates, rollout
 from tests.test_softmax_rows import answers, same
 from tests.test_softmax_rows import batch as rows
 
-NARROW, COLUMNS = advantages.NARROW, advantages.COLUMNS
+NARROW, TILE, COLUMNS = advantages.NARROW, advantages.TILE, advantages.COLUMNS
 in_threads = pytest.mark.parametrize("threads", [1, 2, 4])
 as_it_lies = pytest.mark.parametrize("strided", [False, True], ids=["plain", "strided"])
 
@@ -51,14 +51,33 @@ def test_gae(monkeypatch: pytest.MonkeyPatch, width: int, threads: int, strided:
 
 
 @as_it_lies
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("width", [1, 2, TILE - 1, TILE, TILE + 1, NARROW - 1, NARROW])
+def test_narrow_gae(monkeypatch: pytest.MonkeyPatch, width: int, rows: int, strided: bool) -> None:
+    """Of five steps, so many rows at a time."""
+    given = rollout(width, np.float32, steps=5)
+    monkeypatch.setattr(advantages, "NARROW", 0)
+    expected = estimates(given)
+    monkeypatch.setattr(advantages, "NARROW", NARROW)
+    monkeypatch.setattr(advantages, "SCRATCH", (2 * rows + 1) * width)
+
+    found = estimates(tuple(laid(given, strided)))
+
+    assert np.array_equal(found.advantages, expected.advantages)
+    assert np.array_equal(found.returns, expected.returns)
+
+
+@as_it_lies
 @in_threads
 @pytest.mark.parametrize("size", [*around(64), 64 * 41 + 7])
 def test_clip_loss(monkeypatch: pytest.MonkeyPatch, size: int, threads: int, strided: bool) -> None:
-    """In chunks of 64: gradients are those of the single samples, and the loss is the sum by chunks, in pairs."""
+    """In chunks of 64: gradients are those of the single samples, and the loss a sum in halves, then in pairs."""
     given = batch(size, np.float64)
-    ratios, terms, slopes = np.exp(given[0] - given[1]), np.empty(size), np.empty(size)
-    losses._clip_ratio_loop(ratios, given[2], 0.2, 0.2, 3.0, -1.0 / size, terms, slopes)
-    sums = [float(np.add.reduce(terms[i : i + 64])) for i in range(0, size, 64)]
+    terms, slopes = np.exp(given[0] - given[1]), np.empty(size)
+    for i in range(size):
+        alone = slice(i, i + 1)
+        terms[i] = losses._clip_ratio_loop(terms[alone], given[2][alone], 0.2, 0.2, 3.0, -1.0 / size, slopes[alone])
+    sums = [in_halves(list(terms[i : i + 64])) for i in range(0, size, 64)]
     always_in_threads(monkeypatch, losses, threads)
     monkeypatch.setattr(losses, "CHUNK", 64)
 
@@ -66,6 +85,15 @@ def test_clip_loss(monkeypatch: pytest.MonkeyPatch, size: int, threads: int, str
 
     assert np.array_equal(found.grad_log_prob, slopes)
     assert found.loss == -(in_pairs(sums) / size)
+
+
+def in_halves(numbers: list[float]) -> float:
+    """The sum, the second half added to the first (the longer one) until one is left."""
+    while len(numbers) > 1:
+        half = (len(numbers) + 1) // 2
+        rest = numbers[half:]
+        numbers = [a + b for a, b in zip(numbers, rest, strict=False)] + numbers[len(rest) : half]
+    return numbers[0]
 
 
 def in_pairs(numbers: list[float]) -> float:

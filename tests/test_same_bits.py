@@ -26,8 +26,8 @@ from tests.test_softmax_rows import answers
 from tests.test_softmax_rows import batch as rows
 
 ROOT = Path(__file__).resolve().parents[1]
-WIDTHS = [1, NARROW, NARROW + 1, 200, 2 * _threads.WORTH_IT // 24 + 1]
-"""Column by column, row by row, with rests of every vector width, and enough for threads."""
+WIDTHS = [1, 9, NARROW, NARROW + 1, 200, 2 * _threads.WORTH_IT // 24 + 1]
+"""Some rows at a time, row by row, with rests of every vector width, and enough for threads."""
 BATCHES = [1, 7, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 3, _threads.WORTH_IT + 5]
 in_both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

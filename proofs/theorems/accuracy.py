@@ -10,7 +10,7 @@ import numpy as np
 from flint import fmpq
 
 import ppocore
-from ppocore import advantages, losses, optimizers, value_losses
+from ppocore import advantages, losses, optimizers, token_advantages, value_losses
 from ppocore._kernels import plain
 from proofs.bounds import terms
 from proofs.bounds.trees import height, numpy_sum
@@ -129,8 +129,8 @@ def _() -> Outcome:
 # ACC-03 errors of the value function, advantages, returns
 
 ROLLOUTS = [f"ppocore.advantages:{name}" for name in (
-    "td_error_kernel", "gae_kernel", "return_kernel", "td_errors", "gae", "token_gae", "discounted_returns"
-)]
+    "td_error_kernel", "gae_kernel", "return_kernel", "td_errors", "gae", "discounted_returns"
+)] + ["ppocore.token_advantages:token_gae"]
 
 
 @proof("ACC-03", "flint", "td_error_kernel, both branches", code=ROLLOUTS)
@@ -190,7 +190,7 @@ def _token_gae_within(mask):
     r, v = (symbols(width, desk) for _ in range(2))
     gamma, decay = symbols(2, desk, signed=False)
     out = array([[ZERO] * width])
-    plain(advantages._token_gae_loop)(array([r]), array([v]), array([list(mask)]), gamma, decay, out)
+    plain(token_advantages._token_gae_loop)(array([r]), array([v]), array([list(mask)]), gamma, decay, out)
     used = [t for t in range(width) if mask[t]]
     for place, t in enumerate(used):
         claim = ZERO

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import z3
 
-from ppocore import advantages
+from ppocore import advantages, token_advantages
 from ppocore._kernels import plain
 from proofs.ledger import proof, proved, refutation, refuted
 from proofs.ledger.outcome import Outcome
@@ -41,7 +41,7 @@ from proofs.theorems.rollouts import (
 STEP = ["ppocore.advantages:td_error_kernel", "ppocore.advantages:gae_kernel"]
 GAE = [*STEP, "ppocore.advantages:_gae_loop", "ppocore.advantages:gae"]
 TD = ["ppocore.advantages:td_error_kernel", "ppocore.advantages:td_errors"]
-TOKENS = [*STEP, "ppocore.advantages:_token_gae_loop", "ppocore.advantages:token_gae"]
+TOKENS = [*STEP, "ppocore.token_advantages:_token_gae_loop", "ppocore.token_advantages:token_gae"]
 
 
 # -- GAE-08 ... 10: ends of episodes --------------------------------------------------------------
@@ -158,7 +158,7 @@ def by_tokens(rewards: list[Any], values: list[Any], valid: Sequence[bool], gamm
     """The advantages of one row by the shipped token loop; 0 at masked slots."""
     out = column([0] * len(valid)).T
     row = [column(part).T for part in (rewards, values, valid)]
-    plain(advantages._token_gae_loop)(*row, gamma, lam, out)
+    plain(token_advantages._token_gae_loop)(*row, gamma, lam, out)
     return list(out[0])
 
 

@@ -176,9 +176,9 @@ def checked(steps: int, width: int) -> Contenders:
 def unchecked(steps: int, width: int) -> Contenders:
     """The kernel that the function would call."""
     given = rollout(steps, width)
-    memory = ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA)
+    memory, scratch = ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA), np.empty(advantages.SCRATCH)
     return {
-        "ppocore, kernel": lambda: advantages._gae_columns(*given, GAMMA, LAMBDA, *memory),
+        "ppocore, kernel": lambda: advantages._gae_small(*given, GAMMA, LAMBDA, scratch, *memory),
         "ppocore, function": lambda: ppocore.gae(*given, gamma=GAMMA, gae_lambda=LAMBDA),
     } | others(given)
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 import ppocore
-from ppocore.advantages import _gae_loop, _returns_loop, _token_gae_loop
+from ppocore.advantages import _gae_loop, _returns_loop
 from ppocore.losses import clip_kernel
+from ppocore.token_advantages import _token_gae_loop
 from ppocore.value_losses import clipped_value_kernel, squared_error_kernel
 from tests.optional import require
 

@@ -1,0 +1,83 @@
+r"""GAE of answers made of tokens: padded rows with a mask, one episode each, that ends with its last token."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ppocore._arrays import Bools, Doorman, Floats
+from ppocore._kernels import kernel
+from ppocore.advantages import GAE, gae_kernel, td_error_kernel
+
+
+def token_gae(rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: float, gae_lambda: float) -> GAE:
+    r"""Generalized advantage estimates along the valid tokens of each row.
+
+    .. math:: \delta_t = r_t + \gamma V_{t'} - V_t, \qquad A_t = \delta_t + \gamma\lambda A_{t'}
+
+    where t' is the next valid token of the row; after the last one V and A are 0.
+
+    Parameters
+    ----------
+    rewards, values : array of float, shape (B, L)
+        Tokens along axis 1.  Masked slots are not used and may hold anything.
+    mask : array of bool, shape (B, L)
+        True at valid tokens; every row needs one.
+    gamma, gae_lambda : float in [0, 1]
+
+    Returns
+    -------
+    GAE
+        Named tuple ``(advantages, returns)``, shape (B, L), both 0 at masked slots.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, an axis is empty, a used entry is not finite, a row of the mask is all False, or a
+        scalar is outside [0, 1].
+    TypeError
+        If a dtype is wrong.
+
+    Notes
+    -----
+    *Conventions.* Masked tokens are skipped: they take no time, and the sum passes over them.
+
+    *Accuracy.* As `gae`, with lags over valid tokens.
+
+    *Theorems.* ACC-03, GAE-15.
+
+    References
+    ----------
+    arXiv:1506.02438, eq. 16.  Mission row S0.
+
+    Examples
+    --------
+    >>> out = token_gae([[1, float("nan"), 1]], [[0.5, 0.0, 2.0]], [[True, False, True]], gamma=1,
+    ...                 gae_lambda=0.5)
+    >>> out.advantages
+    array([[ 2.,  0., -1.]])
+    """
+    door = Doorman("token_gae")
+    valid = door.valid_rows(mask, "B L")
+    r = door.floats("rewards", rewards, "B L", used=valid)
+    v = door.floats("values", values, "B L", used=valid)
+    discount = door.number("gamma", gamma, "[0, 1]")
+    decay = door.number("gae_lambda", gae_lambda, "[0, 1]")
+    advantages = np.zeros_like(r)
+    _token_gae_loop(r, v, valid, discount, decay, advantages)
+    return GAE(door.out(advantages), door.out(advantages + v))
+
+
+@kernel
+def _token_gae_loop(
+    rewards: Floats, values: Floats, valid: Bools, gamma: float, gae_lambda: float, advantages: Floats
+) -> None:
+    for b in range(rewards.shape[0]):
+        later_value = values[b, 0] * 0
+        later = values[b, 0] * 0
+        for t in range(rewards.shape[1] - 1, -1, -1):
+            if valid[b, t]:
+                delta = td_error_kernel(rewards[b, t], values[b, t], later_value, False, gamma)
+                later = gae_kernel(delta, later, False, gamma, gae_lambda)
+                advantages[b, t] = later
+                later_value = values[b, t]
