@@ -343,7 +343,7 @@ def ppo_loss(
     entropy_weight = door.number("ent_coef", ent_coef, "(-inf, inf)")
     band = (eps, eps, _dual(door, dual_clip))
     how = checked_reduction(door, reduction, valid)
-    policy_loss, grad_log_prob = _policy_part(new, old, a, band, valid if mask is not None else None, how)
+    policy_loss, grad_log_prob = policy_part(new, old, a, band, valid if mask is not None else None, how)
     errors, error_slopes = squared_error_terms(v, target)
     value_loss, weights = reduce_samples(errors, valid, how)
     bonus = reduce_samples(h, valid, how)[0]
@@ -484,7 +484,7 @@ def _policy_loss(
     new, old, advantages = samples
     valid, (new, old, advantages) = door.batch(mask, log_prob=new, old_log_prob=old, advantages=advantages)
     how = checked_reduction(door, reduction, valid)
-    loss, gradient = _policy_part(new, old, advantages, band, valid if mask is not None else None, how)
+    loss, gradient = policy_part(new, old, advantages, band, valid if mask is not None else None, how)
     return PolicyLoss(door.scalar(loss), door.out(gradient))
 
 
@@ -504,10 +504,10 @@ def _small_loss(
     return _rounded(total / new.size, gradient)
 
 
-def _policy_part(
+def policy_part(
     new: Floats, old: Floats, advantages: Floats, band: tuple[float, float, float], mask: Bools | None, how: str
 ) -> tuple[float, Floats]:
-    """The loss of checked samples and its gradient, in float64."""
+    """The loss of checked samples and its gradient, in float64; without a mask they are one batch."""
     if mask is None and how == "mean":
         result = _mean_policy_loss(new, old, advantages, band)
         if result is not None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ppocore._arrays import Doorman, Floats
 from ppocore._kernels import kernel
-from ppocore.losses import PolicyLoss, checked_band, clipped_objective
+from ppocore.losses import PolicyLoss, checked_band, clipped_objective, policy_part
 from ppocore.reductions import checked_reduction, reduce_samples
 
 
@@ -266,9 +266,9 @@ def truncated_is_loss(
     with np.errstate(over="ignore"):
         weighted = np.minimum(np.exp(old - rollout), bound) * a
     # A weight is never negative, so it may as well stand at the advantage: SEQ-03.
-    terms, slopes = clipped_objective(new, old, weighted, (low, high, np.inf))
-    objective, weights = reduce_samples(terms, valid, how)
-    return PolicyLoss(door.scalar(-objective), door.out(-weights * slopes))
+    band = (low, high, np.inf)
+    loss, gradient = policy_part(new, old, weighted, band, valid if mask is not None else None, how)
+    return PolicyLoss(door.scalar(loss), door.out(gradient))
 
 
 @kernel

@@ -197,7 +197,7 @@ def _() -> Outcome:
         masks = np.array([m for m in product((False, True), repeat=length) if any(m)])
         rewards, values, _ = (np.tile(part[:, 0], (len(masks), 1)) for part in dyadic_rollout(length))
         poisoned = (np.where(masks, part, np.nan) for part in (rewards, values))
-        found = advantages.token_gae(*poisoned, masks, gamma=0.75, gae_lambda=0.5)
+        found = token_advantages.token_gae(*poisoned, masks, gamma=0.75, gae_lambda=0.5)
         for b, mask in enumerate(masks):
             r, v = rewards[b, mask], values[b, mask]
             ends = np.arange(len(r)) == len(r) - 1
