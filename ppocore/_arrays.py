@@ -22,6 +22,8 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
+FINITE = "(-inf, inf)"
+"""The interval of all numbers."""
 SINGLE, DOUBLE, FLAG = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.bool_)
 
 
@@ -52,7 +54,7 @@ class Doorman:
         axes: str,
         *,
         used: Bools | None = None,
-        interval: str = "(-inf, inf)",
+        interval: str = FINITE,
         hint: str = "",
     ) -> Floats:
         """`value` as float64, every used entry inside `interval`; unused entries come back as 0."""
@@ -62,6 +64,8 @@ class Doorman:
         self._fit(name, array, axes)
         self._dtypes.add(np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64)
         entries = _plain(array, np.float64)
+        if used is None and interval == FINITE and np.isfinite(entries).all():
+            return entries
         wrong = ~_inside(entries, interval)
         if used is not None:
             wrong &= used
@@ -282,12 +286,11 @@ class Doorman:
             raise TypeError(text) from None
 
     def _fit(self, name: str, array: NDArray[Any], axes: str) -> None:
-        letters = axes.split()
-        pretty = f"({letters[0]},)" if len(letters) == 1 else f"({', '.join(letters)})"
+        letters = _letters(axes)
         open_end = letters[-1] == "..."
         if not (array.ndim >= len(letters) - 1 if open_end else array.ndim == len(letters)):
             also = ", or (B, L) together with a mask" if axes == "B" and array.ndim == 2 else ""
-            raise self.refusal(name, f"has shape {array.shape}", f"it must have shape {pretty}{also}")
+            raise self.refusal(name, f"has shape {array.shape}", f"it must have shape {_pretty(letters)}{also}")
         if 0 in array.shape:
             raise self.refusal(name, f"has shape {array.shape}", "every axis must have at least one entry")
         sizes: dict[str, int | tuple[int, ...]] = dict(zip(letters, array.shape, strict=False))
@@ -297,7 +300,7 @@ class Doorman:
             first = self._axes.setdefault(letter, _Bound(size, name, array.shape))
             if first.size != size:
                 found = f"has shape {array.shape} but {first.name} has shape {first.shape}"
-                raise self.refusal(name, found, f"it must have shape {pretty} with {letter} = {first.size}")
+                raise self.refusal(name, found, f"it must have shape {_pretty(letters)} with {letter} = {first.size}")
 
     def _no_empty_row(self, name: str, flags: Bools, what: str) -> None:
         filled = flags.any(axis=-1)
@@ -339,7 +342,18 @@ def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
 
 def _plain(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
     """C-contiguous, aligned and writable, so that every kernel is compiled for one layout only."""
+    if type(array) is np.ndarray and array.dtype == dtype and array.flags.carray:
+        return array
     return np.require(array, dtype=dtype, requirements=["C", "A", "W"])
+
+
+@functools.cache
+def _letters(axes: str) -> tuple[str, ...]:
+    return tuple(axes.split())
+
+
+def _pretty(letters: tuple[str, ...]) -> str:
+    return f"({letters[0]},)" if len(letters) == 1 else f"({', '.join(letters)})"
 
 
 @functools.cache
@@ -356,4 +370,4 @@ def _inside(x: Any, interval: str) -> Any:
 
 
 def _words(interval: str) -> str:
-    return "finite" if interval == "(-inf, inf)" else f"in {interval}"
+    return "finite" if interval == FINITE else f"in {interval}"

@@ -128,7 +128,7 @@ def explained_variance(values: ArrayLike, returns: ArrayLike) -> float:
     # A constant must have variance 0 exactly: its rounded mean could differ from it by an ulp.
     if (target == target[0]).all():
         return float("nan")
-    return float(1 - np.var(target - v) / np.var(target))
+    return float(1 - _variance(target - v) / _variance(target))
 
 
 def pareto_k_hat(log_weights: ArrayLike) -> float:
@@ -230,6 +230,12 @@ def batch_health(log_weights: ArrayLike) -> BatchHealth:
     with np.errstate(over="ignore", under="ignore"):
         max_ratio = float(np.exp(weights.max()))
     return BatchHealth(ess, k_hat, max_ratio, _verdict(ess / weights.size, k_hat))
+
+
+def _variance(x: Floats) -> float:
+    """In two passes, as `numpy.var`, in a third of its time for what a batch holds."""
+    around = x - np.add.reduce(x) / x.size
+    return float(np.add.reduce(around * around) / x.size)
 
 
 def _verdict(ess_share: float, k_hat: float) -> str:

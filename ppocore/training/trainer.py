@@ -159,11 +159,10 @@ class Trainer:
         used = self.kl_coef
         if self.config.algo in ("kl", "clip-kl") and self.config.target_kl > 0:
             self.kl_coef = adapt_kl_coef(self.kl_coef, found["kl"], self.config.target_kl, kl_rule=self.config.kl_rule)
-        flat = np.asarray(returns).ravel()
-        explained = explained_variance(self._batch.values.ravel(), flat) if np.ptp(flat) > 0 else math.nan
+        explained = explained_variance(self._batch.values.ravel(), np.asarray(returns).ravel())
         mean = float(np.mean(self.recent)) if self.recent else math.nan
         return Progress(update=self.updates, steps=self.updates * self.config.batch_size, episodes=len(scores),
-                        mean_return=mean, explained_variance=float(explained), kl_coef=used,
+                        mean_return=mean, explained_variance=explained, kl_coef=used,
                         **found, **_health(self._batch.log_ratios.ravel(), found))  # fmt: skip
 
     def _scheduled(self, name: str) -> float:
