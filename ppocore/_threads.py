@@ -8,6 +8,7 @@ who asks cuts the work in pieces that do not depend on how many threads there ar
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -19,33 +20,45 @@ R = TypeVar("R")
 
 THREADS: int = numba.config.NUMBA_NUM_THREADS
 """As many as this process may use, or what the variable NUMBA_NUM_THREADS says."""
-WORTH_IT = 1 << 17
+WORTH_IT = 1 << 18
 """Entries above which a second thread costs less than it saves."""
 
 _pools: list[ThreadPoolExecutor] = []
 os.register_at_fork(after_in_child=_pools.clear)
 
 
-def pieces(length: int, size: int, threads: int) -> list[range]:
-    """The pieces of 0 .. length, each `size` long (the last one shorter), dealt out to the threads in runs."""
+def pieces(length: int, size: int, threads: int, most: int = sys.maxsize) -> list[range]:
+    """The pieces of 0 .. length, each `size` long (the last one shorter), dealt out in runs: one for each thread, or
+    more, so that none is longer than `most`."""
     count = -(-length // size)
-    share = -(-count // threads)
+    share = min(most, -(-count // threads))
     return [range(first * size, min((first + share) * size, length), size) for first in range(0, count, share)]
 
 
-def spread(work: Callable[[P], R], parts: Sequence[P]) -> list[R]:
-    """What `work` makes of every part, in their order: the first part in this thread, the others in the pool."""
-    others = [_submitted(work, part) for part in parts[1:]]
-    own = work(parts[0])
-    return [own, *(other.result() for other in others)]
+def spread(work: Callable[[P], R], parts: Sequence[P], threads: int) -> list[R]:
+    """What `work` makes of every part, in their order, in this thread and others of the pool.
+
+    Each takes the next part as soon as it is done with one: a thread that wakes late, as they do, holds nobody up.
+    """
+    found: dict[int, R] = {}
+    places = iter(range(len(parts)))
+
+    def take() -> None:
+        for place in places:
+            found[place] = work(parts[place])
+
+    others = _asked(take, min(threads, len(parts)) - 1)
+    take()
+    for other in others:
+        if not other.cancel():
+            other.result()
+    return [found[place] for place in range(len(parts))]
 
 
-def _submitted(work: Callable[[P], R], part: P) -> Future[R]:
-    if not _pools:
+def _asked(take: Callable[[], None], count: int) -> list[Future[None]]:
+    if count > 0 and not _pools:
         _pools.append(ThreadPoolExecutor(max(1, THREADS - 1), thread_name_prefix="ppocore"))
     try:
-        return _pools[0].submit(work, part)
+        return [_pools[0].submit(take) for _ in range(count)]
     except RuntimeError:  # The interpreter is ending and takes no more work.
-        done: Future[R] = Future()
-        done.set_result(work(part))
-        return done
+        return []

@@ -571,7 +571,8 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
         return _gae_rows(r, v, v_next, ended, cut, gamma, gae_lambda, first, last, np.empty(last - first), advantages,
                          returns)  # fmt: skip
 
-    return all(spread(sweep, pieces(width, COLUMNS, THREADS if r.size >= WORTH_IT else 1)))
+    threads = THREADS if r.size >= WORTH_IT else 1
+    return all(spread(sweep, pieces(width, COLUMNS, threads), threads))
 
 
 def _result(
@@ -579,7 +580,8 @@ def _result(
 ) -> GAE:
     """Where the results go: the two arrays of `out`, or new ones."""
     if out is None:
-        return GAE(np.empty(shape, dtype), np.empty(shape, dtype))
+        # One block: of two, the allocator would give one back to the system, and fetch it again in the next call.
+        return GAE(*np.empty((2, *shape), dtype))
     if not isinstance(out, tuple) or len(out) != 2:
         raise door.mistake("out", f"is {out!r:.60}", "it must be two arrays, for advantages and returns")
     advantages = door.room("out[0]", out[0], shape, dtype, inputs)

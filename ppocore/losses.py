@@ -8,6 +8,7 @@ function in `ppocore.value_losses`.
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,11 +24,16 @@ NO_BAND = (np.inf, np.inf, np.inf)
 """The band that no ratio leaves: it turns the clipped objective into the surrogate."""
 CHUNK = 1 << 14
 """Samples of a large batch that are worked on together: few enough to stay in the cache, and a power of two."""
+RUN = 4
+"""Chunks that a thread looks after at once: between two of them it may have to wait for the interpreter."""
 LARGEST_LOG_RATIO = 700.0
 """Log-ratios from here on are left to the loop that knows about overflow."""
 LARGEST_LOSS = 1e38
 """Means from here on may be infinite as a float32 number."""
 CLIP_HINT = "Did you pass the upper end 1 + epsilon?"
+
+
+_rooms = threading.local()
 
 
 class PolicyLoss(NamedTuple):
@@ -441,6 +447,25 @@ def _clip_ratio_loop(
     return fold(ratios)
 
 
+@kernel
+def _clip_ratio_chunks(
+    ratios: Floats,
+    advantages: Floats,
+    clip_eps_low: float,
+    clip_eps_high: float,
+    dual_clip: float,
+    weight: float,
+    gradient: Floats,
+    size: int,
+    sums: Floats,
+) -> None:
+    """`_clip_ratio_loop` for several chunks, each with a sum of its own."""
+    for c in range(len(sums)):
+        part = slice(c * size, (c + 1) * size)
+        sums[c] = _clip_ratio_loop(ratios[part], advantages[part], clip_eps_low, clip_eps_high, dual_clip, weight,
+                                   gradient[part])  # fmt: skip
+
+
 def checked_band(
     door: Doorman, clip_eps: float | None, clip_eps_low: float | None, clip_eps_high: float | None
 ) -> tuple[float, float]:
@@ -532,14 +557,26 @@ def _in_chunks(new: Any, old: Any, advantages: Any, band: tuple[float, float, fl
     """Write the gradients of a batch, and return the sum of its terms; NaN where something is not finite."""
     size, weight = new.size, -1.0 / new.size
 
-    def work(part: range) -> list[float]:
-        ratios = np.empty(min(size, CHUNK))
-        places = [slice(first, min(first + CHUNK, part.stop)) for first in part]
-        return [_chunk(new[i], old[i], advantages[i], band, weight, ratios[: i.stop - i.start], gradient[i])
-                for i in places]  # fmt: skip
+    def work(part: range) -> Floats:
+        i, sums = slice(part.start, part.stop), np.empty(len(part))
+        ratios = _own_room(part.stop - part.start)
+        if not _log_ratio_loop(new[i], old[i], advantages[i], ratios):
+            return np.full(1, np.nan)
+        np.exp(ratios, ratios)
+        _clip_ratio_chunks(ratios, advantages[i], *band, weight, gradient[i], part.step, sums)
+        return sums
 
-    sums = spread(work, pieces(size, CHUNK, THREADS if size >= WORTH_IT else 1))
-    return _tree([x for part in sums for x in part])
+    threads = THREADS if size >= WORTH_IT else 1
+    parts = pieces(size, CHUNK, threads, RUN)
+    return _tree(np.concatenate(spread(work, parts, threads)).tolist())
+
+
+def _own_room(size: int) -> Floats:
+    """So many numbers of memory that each thread keeps for itself: to fetch it anew takes longer than to fill it."""
+    if getattr(_rooms, "ratios", np.empty(0)).size < size:
+        _rooms.ratios = np.empty(max(size, RUN * CHUNK))
+    room: Floats = _rooms.ratios[:size]
+    return room
 
 
 def _rounded(mean: float, gradient: Any) -> PolicyLoss | None:

@@ -76,7 +76,8 @@ def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None])
 
     if length == size:
         return work(range(0, length, size))
-    return all(spread(work, pieces(length, size, THREADS if logits.size >= WORTH_IT else 1)))
+    threads = THREADS if logits.size >= WORTH_IT else 1
+    return all(spread(work, pieces(length, size, threads), threads))
 
 
 @kernel

@@ -100,6 +100,7 @@ def test_pieces_cover_everything_once_for_any_number_of_threads(threads: int) ->
         parts = _threads.pieces(length, 64, threads)
 
         assert len(parts) <= threads
+        assert all(len(part) <= 2 for part in _threads.pieces(length, 64, threads, most=2))
         assert [i for part in parts for i in range(part.start, part.stop)] == list(range(length))
 
 
