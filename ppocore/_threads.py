@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numba
+import numpy as np
+
+from ppocore._arrays import Floats
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -24,6 +28,7 @@ WORTH_IT = 1 << 18
 """Entries above which a second thread costs less than it saves."""
 
 _pools: list[ThreadPoolExecutor] = []
+_kept = threading.local()
 os.register_at_fork(after_in_child=_pools.clear)
 
 
@@ -53,6 +58,14 @@ def spread(work: Callable[[P], R], parts: Sequence[P], threads: int) -> list[R]:
         if not other.cancel():
             other.result()
     return [found[place] for place in range(len(parts))]
+
+
+def own_room(size: int) -> Floats:
+    """So many numbers of memory that a thread keeps for itself: to fetch it anew takes longer than to fill it."""
+    kept: Floats | None = getattr(_kept, "room", None)
+    if kept is None or kept.size < size:
+        kept = _kept.room = np.empty(size)
+    return kept[:size]
 
 
 def _asked(take: Callable[[], None], count: int) -> list[Future[None]]:

@@ -8,7 +8,6 @@ function in `ppocore.value_losses`.
 
 from __future__ import annotations
 
-import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
 from ppocore._kernels import admit, kernel, strict
-from ppocore._threads import THREADS, WORTH_IT, pieces, spread
+from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
 from ppocore.reductions import checked_reduction, fold, reduce_samples
 from ppocore.value_losses import squared_error_terms
 
@@ -31,9 +30,6 @@ LARGEST_LOG_RATIO = 700.0
 LARGEST_LOSS = 1e38
 """Means from here on may be infinite as a float32 number."""
 CLIP_HINT = "Did you pass the upper end 1 + epsilon?"
-
-
-_rooms = threading.local()
 
 
 class PolicyLoss(NamedTuple):
@@ -461,9 +457,9 @@ def _clip_ratio_chunks(
 ) -> None:
     """`_clip_ratio_loop` for several chunks, each with a sum of its own."""
     for c in range(len(sums)):
-        part = slice(c * size, (c + 1) * size)
-        sums[c] = _clip_ratio_loop(ratios[part], advantages[part], clip_eps_low, clip_eps_high, dual_clip, weight,
-                                   gradient[part])  # fmt: skip
+        i, j = c * size, (c + 1) * size
+        sums[c] = _clip_ratio_loop(ratios[i:j], advantages[i:j], clip_eps_low, clip_eps_high, dual_clip, weight,
+                                   gradient[i:j])  # fmt: skip
 
 
 def checked_band(
@@ -559,7 +555,7 @@ def _in_chunks(new: Any, old: Any, advantages: Any, band: tuple[float, float, fl
 
     def work(part: range) -> Floats:
         i, sums = slice(part.start, part.stop), np.empty(len(part))
-        ratios = _own_room(part.stop - part.start)
+        ratios = own_room(part.stop - part.start)
         if not _log_ratio_loop(new[i], old[i], advantages[i], ratios):
             return np.full(1, np.nan)
         np.exp(ratios, ratios)
@@ -569,14 +565,6 @@ def _in_chunks(new: Any, old: Any, advantages: Any, band: tuple[float, float, fl
     threads = THREADS if size >= WORTH_IT else 1
     parts = pieces(size, CHUNK, threads, RUN)
     return _tree(np.concatenate(spread(work, parts, threads)).tolist())
-
-
-def _own_room(size: int) -> Floats:
-    """So many numbers of memory that each thread keeps for itself: to fetch it anew takes longer than to fill it."""
-    if getattr(_rooms, "ratios", np.empty(0)).size < size:
-        _rooms.ratios = np.empty(max(size, RUN * CHUNK))
-    room: Floats = _rooms.ratios[:size]
-    return room
 
 
 def _rounded(mean: float, gradient: Any) -> PolicyLoss | None:
