@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
 P = ParamSpec("P")
@@ -60,11 +61,13 @@ def strict(body: Callable[P, R]) -> Callable[P, R]:
 def admit(strict_kernel: Callable[..., Any], *arguments: Any) -> None:
     """Have a strict kernel take arguments of these types from now on."""
     made: Any = strict_kernel
-    made._can_compile = True
-    try:
-        made.compile(tuple(numba.typeof(argument) for argument in arguments))
-    finally:
-        made._can_compile = False
+    types = tuple(numba.typeof(argument) for argument in arguments)
+    # A twin compiles: were the kernel itself allowed to for a moment, other threads would come in by its door.
+    with global_compiler_lock:
+        if types not in made.overloads:
+            twin = _made(made.py_func, _nrt=False)
+            twin.compile(types)
+            made.add_overload(twin.overloads[types])
 
 
 class _Inner(CPUDispatcher):  # type: ignore[misc]  # Numba has no types

@@ -5,7 +5,11 @@ One argument at a time lies oddly in memory, is of another kind, or has another 
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,6 +91,33 @@ def test_another_shape_is_refused(call: Any, given: tuple[Any, ...], place: int,
 
     with pytest.raises(ValueError, match=r"has shape .*; (it must have shape|every axis must have)"):
         answer(call, [x[cut] if i == place else x for i, x in enumerate(given)])
+
+
+FIRST_CALLS = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+import ppocore
+
+together = threading.Barrier(4)
+
+def call(number):
+    ones, ended = np.ones((9, 2), number), np.ones((9, 2), dtype=bool)
+    together.wait()
+    loss = ppocore.clip_loss(ones[:, 0].copy(), ones[:, 0].copy(), ones[:, 0].copy(), clip_eps=0.2).loss
+    return loss, ppocore.gae(ones, ones, ones, ended, ended, gamma=0.5, gae_lambda=0.5).returns.sum()
+
+with ThreadPoolExecutor(4) as pool:
+    print(*{tuple(map(float, found)) for found in pool.map(call, [np.float32, np.float64] * 2)})
+"""
+
+
+def test_first_calls_may_come_from_several_threads_at_once(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_CALLS], capture_output=True, text=True, check=True,
+                          env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})  # fmt: skip
+    assert done.stdout.strip() == "(-1.0, 18.0)"
 
 
 @strict
