@@ -411,15 +411,16 @@ def _clip_loop(
 
 @strict
 def _log_ratio_loop(log_prob: Floats, old_log_prob: Floats, advantages: Floats, log_ratios: Floats) -> bool:
-    """log_prob - old_log_prob in float64; whether all three are of one length and finite, and no ratio overflows."""
+    """log_prob - old_log_prob in float64; whether all three are of one length, the two finite, and no ratio overflows.
+
+    An advantage that is not finite makes its term, and with it the sum, infinite or NaN.
+    """
     if len(log_prob) != len(old_log_prob) or len(log_prob) != len(advantages):
         return False
     wrong = False
     for i in range(len(log_ratios)):
         log_ratios[i] = np.float64(log_prob[i]) - np.float64(old_log_prob[i])
         wrong = wrong | (log_ratios[i] - log_ratios[i] != 0) | (log_ratios[i] > LARGEST_LOG_RATIO)
-    for i in range(len(advantages)):
-        wrong = wrong | (advantages[i] - advantages[i] != 0)
     return not wrong
 
 

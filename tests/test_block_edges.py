@@ -134,6 +134,7 @@ def test_what_is_not_finite_is_found_in_every_block(
     for call, given in (
         (estimates, (numbers[None], zeros, zeros, none, none)),
         (clipped, (numbers, zeros[0], zeros[0])),
+        (clipped, (zeros[0], zeros[0], numbers)),
         (lambda given: answers(*given), (numbers[:, None], np.zeros(81, dtype=np.int64), ~none.T)),
     ):
         with pytest.raises(ValueError, match=rf"\[(0, )?{place}(, 0)?\] is nan; every entry must be finite"):
