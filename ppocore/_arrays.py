@@ -315,12 +315,13 @@ def native(first: Any, second: Any, third: Any) -> bool:
     A strict kernel has to be told, for its door, fast as it is, takes swapped bytes for plain ones; how the first
     array lies is what is odd most often.
     """
-    if type(first) is not np.ndarray or type(second) is not np.ndarray or type(third) is not np.ndarray:
+    if type(first) is not np.ndarray or not first.flags.carray:
         return False
     dtype = first.dtype
-    if dtype is not SINGLE and dtype is not DOUBLE:
+    try:
+        return (dtype is SINGLE or dtype is DOUBLE) and second.dtype is dtype and third.dtype is dtype
+    except AttributeError:
         return False
-    return second.dtype is dtype and third.dtype is dtype and first.flags.carray
 
 
 def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:

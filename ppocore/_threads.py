@@ -65,7 +65,7 @@ def own_room(size: int) -> Floats:
     kept: Floats | None = getattr(_kept, "room", None)
     if kept is None or kept.size < size:
         kept = _kept.room = np.empty(size)
-    return kept[:size]
+    return kept if kept.size == size else kept[:size]
 
 
 def _asked(take: Callable[[], None], count: int) -> list[Future[None]]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
 from ppocore._kernels import admit, inner, kernel, strict
-from ppocore._threads import THREADS, WORTH_IT, pieces, spread
+from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
 from ppocore.reductions import reduce_samples
 
 STD_EPS = 1e-8
@@ -539,10 +539,10 @@ def _narrow_gae(given: tuple[Any, ...], gamma: float, gae_lambda: float) -> GAE 
     rewards, values, next_values = given[:3]
     if not native(rewards, values, next_values) or rewards.ndim != 2 or rewards.shape[1] > NARROW:
         return None
-    result = GAE(np.empty_like(rewards), np.empty_like(rewards))
-    arguments: tuple[Any, ...] = (*given, gamma, gae_lambda, np.empty(SCRATCH), *result)
+    advantages, returns = np.empty_like(rewards), np.empty_like(rewards)
+    arguments: tuple[Any, ...] = (*given, gamma, gae_lambda, own_room(SCRATCH), advantages, returns)
     try:
-        return result if _gae_small(*arguments) else None
+        return GAE(advantages, returns) if _gae_small(*arguments) else None
     except TypeError:
         return None
 
@@ -555,7 +555,7 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     r, v, v_next, ended, cut, advantages, returns = arrays
     width = r.shape[1]
     if width <= NARROW:
-        small = (*arrays[:5], gamma, gae_lambda, np.empty(SCRATCH), *arrays[5:])
+        small = (*arrays[:5], gamma, gae_lambda, own_room(SCRATCH), *arrays[5:])
         try:
             fine = _gae_small(*small)
         except TypeError:  # The first rollout of this dtype.

@@ -518,11 +518,14 @@ def _small_loss(
         return None
     if not 0 < new.size <= CHUNK:
         return None
-    gradient = np.empty_like(new)
+    gradient, ratios = np.empty_like(new), np.empty(new.size)
     try:
-        total = _chunk(new, old, advantages, band, -1.0 / new.size, np.empty(new.size), gradient)
+        total = _chunk(new, old, advantages, band, -1.0 / new.size, ratios, gradient)
     except TypeError:
-        return None
+        if not ready((new, old, advantages)) or new.ndim != 1:
+            return None
+        admit(_log_ratio_loop, new, old, advantages, ratios)
+        total = _chunk(new, old, advantages, band, -1.0 / new.size, ratios, gradient)
     return _rounded(total / new.size, gradient)
 
 
