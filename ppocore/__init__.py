@@ -31,10 +31,12 @@ _ROOMS = {
     "distributions": (
         "CategoricalEntropy",
         "CategoricalLogProb",
+        "CategoricalLogProbAndEntropy",
         "GaussianEntropy",
         "GaussianLogProb",
         "categorical_entropy",
         "categorical_log_prob",
+        "categorical_log_prob_and_entropy",
         "gaussian_entropy",
         "gaussian_log_prob",
     ),
@@ -162,10 +164,12 @@ if TYPE_CHECKING:
     from ppocore.diagnostics import pareto_k_hat as pareto_k_hat
     from ppocore.distributions import CategoricalEntropy as CategoricalEntropy
     from ppocore.distributions import CategoricalLogProb as CategoricalLogProb
+    from ppocore.distributions import CategoricalLogProbAndEntropy as CategoricalLogProbAndEntropy
     from ppocore.distributions import GaussianEntropy as GaussianEntropy
     from ppocore.distributions import GaussianLogProb as GaussianLogProb
     from ppocore.distributions import categorical_entropy as categorical_entropy
     from ppocore.distributions import categorical_log_prob as categorical_log_prob
+    from ppocore.distributions import categorical_log_prob_and_entropy as categorical_log_prob_and_entropy
     from ppocore.distributions import gaussian_entropy as gaussian_entropy
     from ppocore.distributions import gaussian_log_prob as gaussian_log_prob
     from ppocore.divergences import CategoricalKL as CategoricalKL

@@ -1,8 +1,9 @@
 """Softmax over many rows, quickly: what log-probabilities and entropies of categorical policies are made of.
 
 Rows are worked on in chunks that stay in the cache, large batches in threads.  exp, log1p and expm1 run over a whole
-chunk in NumPy's vector loops; what lies between them are loops without branches.  As in `log_softmax_kernel` the
-largest logit is left out of the sum, so that log1p keeps the small rest.  Nothing here is checked but finiteness.
+chunk in NumPy's vector loops; what lies between them are loops without branches, sums in four parts side by side.  As
+in `log_softmax_kernel` the largest logit is left out of the sum, so that log1p keeps the small rest.  Nothing here is
+checked but finiteness.
 """
 
 from __future__ import annotations
@@ -13,32 +14,35 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocore._arrays import Bools, Floats, Ints
-from ppocore._kernels import kernel
-from ppocore._threads import THREADS, WORTH_IT, pieces, spread
+from ppocore._kernels import bare, inner
+from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
 from ppocore.reductions import fold
 
-CHUNK = 1 << 14
+CHUNK = 1 << 15
 """Logits that are worked on together: few enough to stay in the cache."""
+RUN = 4
+"""Chunks that a thread takes at a time."""
+SHORT = 64
+"""Terms that are added in four parts, which takes no more additions in a row than adding them in pairs may."""
 
 
 class _Chunk(NamedTuple):
-    """Some rows: logits minus the largest of the row (-inf where illegal), their exp, and two numbers a row."""
+    """Some rows: logits minus the largest of the row (-inf where illegal), their exp, and three numbers a row."""
 
     gaps: Floats
     weights: Floats
     totals: Floats
     log_totals: Floats
+    taken: Floats
+    terms: Floats
+    """Room for the terms of one row."""
 
 
 def chosen_rows(logits: Any, legal: Any, actions: Ints, log_prob: Any, grad_logits: Any) -> bool:
     """Write log pi of the actions and its derivative; False where a legal logit is not finite or a row has none."""
 
     def finish(chunk: _Chunk, rows: slice) -> None:
-        taken = chunk.log_totals
-        _take(chunk.gaps, actions[rows], taken)
-        log_prob[rows] = taken
-        # 1 - pi_a as an expm1 keeps its digits where the policy is nearly sure of the action.
-        _chosen_slopes(chunk.weights, chunk.totals, actions[rows], np.expm1(taken), grad_logits[rows])
+        _choose(chunk, actions[rows], log_prob[rows], grad_logits[rows])
 
     return _in_chunks(logits, legal, finish)
 
@@ -47,7 +51,19 @@ def entropy_rows(logits: Any, legal: Any, entropy: Any, grad_logits: Any) -> boo
     """Write the entropy of every row and its derivative; False where a legal logit is not finite or a row has none."""
 
     def finish(chunk: _Chunk, rows: slice) -> None:
-        _entropies(*chunk, np.empty(logits.shape[1]), entropy[rows], grad_logits[rows])
+        _entropies(*chunk[:4], chunk.terms, entropy[rows], grad_logits[rows])
+
+    return _in_chunks(logits, legal, finish)
+
+
+def chosen_and_entropy_rows(
+    logits: Any, legal: Any, actions: Ints, log_prob: Any, entropy: Any, by_log_prob: Any, by_entropy: Any
+) -> bool:
+    """What `chosen_rows` and `entropy_rows` write, the same bits, from one softmax."""
+
+    def finish(chunk: _Chunk, rows: slice) -> None:
+        _choose(chunk, actions[rows], log_prob[rows], by_log_prob[rows])
+        _entropies(*chunk[:4], chunk.terms, entropy[rows], by_entropy[rows])
 
     return _in_chunks(logits, legal, finish)
 
@@ -56,20 +72,17 @@ def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None])
     """Hand every chunk of rows to `finish`; False as soon as a legal logit is not finite or a row has none."""
     length, width = logits.shape
     size = min(length, max(1, CHUNK // width))
-    everything = np.ones((size, width), dtype=bool) if legal is None else None
 
     def work(part: range) -> bool:
-        room = _Chunk(np.empty((size, width)), np.empty((size, width)), np.empty(size), np.empty(size))
-        for first in part:
-            rows = slice(first, min(first + size, part.stop))
-            count = rows.stop - first
-            chunk = room if count == size else _Chunk(*(x[:count] for x in room))
-            allowed = legal[rows] if everything is None else everything[:count]
-            if not _gaps(logits[rows], allowed, chunk.gaps):
-                return False
-            with np.errstate(all="ignore"):
+        room = own_room(size * (2 * width + 3) + width)
+        with np.errstate(all="ignore"):
+            for first in part:
+                rows = slice(first, min(first + size, part.stop))
+                chunk = _cut(room, rows.stop - first, width)
+                if not _gaps(logits[rows], None if legal is None else legal[rows], chunk.gaps):
+                    return False
                 np.exp(chunk.gaps, chunk.weights)
-                _totals(chunk.gaps, chunk.weights, chunk.totals)
+                _totals(chunk.weights, chunk.totals)
                 np.log1p(chunk.totals, chunk.log_totals)
                 finish(chunk, rows)
         return True
@@ -77,12 +90,58 @@ def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None])
     if length == size:
         return work(range(0, length, size))
     threads = THREADS if logits.size >= WORTH_IT else 1
-    return all(spread(work, pieces(length, size, threads), threads))
+    return all(spread(work, pieces(length, size, threads, RUN), threads))
 
 
-@kernel
-def _gaps(logits: Floats, legal: Bools, gaps: Floats) -> bool:
+def _cut(room: Floats, count: int, width: int) -> _Chunk:
+    """A chunk of so many rows in a room."""
+    entries = count * width
+    gaps, weights = room[: 2 * entries].reshape(2, count, width)
+    totals, log_totals, taken = room[2 * entries : 2 * entries + 3 * count].reshape(3, count)
+    return _Chunk(gaps, weights, totals, log_totals, taken, room[-width:])
+
+
+def _choose(chunk: _Chunk, actions: Ints, log_prob: Any, grad_logits: Any) -> None:
+    _take(chunk.gaps, chunk.log_totals, actions, chunk.taken, log_prob)
+    # 1 - pi_a as an expm1 keeps its digits where the policy is nearly sure of the action.
+    np.expm1(chunk.taken, chunk.taken)
+    _chosen_slopes(chunk.weights, chunk.totals, actions, chunk.taken, grad_logits)
+
+
+@bare
+def _gaps(logits: Floats, legal: Bools | None, gaps: Floats) -> bool:
     """Logits minus the largest legal one of their row; whether all legal ones are finite and every row has one."""
+    if legal is None:
+        return _open_gaps(logits, gaps)
+    return _legal_gaps(logits, legal, gaps)
+
+
+@inner
+def _open_gaps(logits: Floats, gaps: Floats) -> bool:
+    """`_gaps` where every action is legal."""
+    wrong = False
+    for b in range(gaps.shape[0]):
+        row, gap = logits[b], gaps[b]
+        a = c = d = e = row[0]
+        whole = len(row) & -4
+        for j in range(0, whole, 4):
+            a = row[j] if row[j] > a else a
+            c = row[j + 1] if row[j + 1] > c else c
+            d = row[j + 2] if row[j + 2] > d else d
+            e = row[j + 3] if row[j + 3] > e else e
+        for j in range(whole, len(row)):
+            a = row[j] if row[j] > a else a
+        a, d = (c if c > a else a), (e if e > d else d)
+        top = np.float64(d if d > a else a)
+        for j in range(len(row)):
+            wrong = wrong | (row[j] - row[j] != 0)
+            gap[j] = np.float64(row[j]) - top
+    return not wrong
+
+
+@inner
+def _legal_gaps(logits: Floats, legal: Bools, gaps: Floats) -> bool:
+    """`_gaps` under a mask."""
     wrong = False
     for b in range(gaps.shape[0]):
         row, allowed, gap = logits[b], legal[b], gaps[b]
@@ -98,26 +157,35 @@ def _gaps(logits: Floats, legal: Bools, gaps: Floats) -> bool:
     return not wrong
 
 
-@kernel
-def _totals(gaps: Floats, weights: Floats, totals: Floats) -> None:
-    """The sum of the weights of each row without one of the largest logits, whose weight is 1."""
-    for b in range(gaps.shape[0]):
-        gap, weight = gaps[b], weights[b]
-        rest, largest = 0.0, 0.0
-        for j in range(len(gap)):
-            rest = rest + (weight[j] if gap[j] < 0 else 0.0)
-            largest = largest + (0.0 if gap[j] < 0 else 1.0)
-        totals[b] = rest + (largest - 1)
+@bare
+def _totals(weights: Floats, totals: Floats) -> None:
+    """The sum of the weights of each row without one of the largest, which are 1."""
+    for b in range(len(totals)):
+        weight = weights[b]
+        p = q = r = s = 0.0
+        ones = 0
+        whole = len(weight) & -4
+        for j in range(0, whole, 4):
+            p = p + (weight[j] if weight[j] < 1 else 0.0)
+            q = q + (weight[j + 1] if weight[j + 1] < 1 else 0.0)
+            r = r + (weight[j + 2] if weight[j + 2] < 1 else 0.0)
+            s = s + (weight[j + 3] if weight[j + 3] < 1 else 0.0)
+        for j in range(whole, len(weight)):
+            p = p + (weight[j] if weight[j] < 1 else 0.0)
+        for j in range(len(weight)):
+            ones = ones + (0 if weight[j] < 1 else 1)
+        totals[b] = (p + q) + (r + s) + (ones - 1)
 
 
-@kernel
-def _take(gaps: Floats, actions: Ints, log_totals: Floats) -> None:
-    """log_totals becomes the log-probability of the action of each row."""
+@bare
+def _take(gaps: Floats, log_totals: Floats, actions: Ints, taken: Floats, log_prob: Floats) -> None:
+    """The log-probability of the action of each row, in float64 and as it is handed out."""
     for b in range(len(actions)):
-        log_totals[b] = gaps[b, actions[b]] - log_totals[b]
+        taken[b] = gaps[b, actions[b]] - log_totals[b]
+        log_prob[b] = taken[b]
 
 
-@kernel
+@bare
 def _chosen_slopes(weights: Floats, totals: Floats, actions: Ints, rests: Floats, grad_logits: Floats) -> None:
     """1[j = a] - pi_j, where `rests` holds pi_a - 1 of each row."""
     for b in range(len(actions)):
@@ -128,7 +196,7 @@ def _chosen_slopes(weights: Floats, totals: Floats, actions: Ints, rests: Floats
         slope[actions[b]] = 0.0 - rests[b]
 
 
-@kernel
+@bare
 def _entropies(
     gaps: Floats,
     weights: Floats,
@@ -141,14 +209,36 @@ def _entropies(
     """-sum pi log pi of each row, and its derivative."""
     for b in range(gaps.shape[0]):
         gap, weight, slope = gaps[b], weights[b], grad_logits[b]
-        share = 1 / (1 + totals[b])
-        for j in range(len(gap)):
-            weight[j] = weight[j] * share
-            # Where the probability is 0, so is the term, however large the surprise.
-            gap[j] = log_totals[b] - gap[j] if weight[j] > 0 else 0.0
-        for j in range(len(gap)):
-            terms[j] = weight[j] * gap[j]
-        total = fold(terms)
+        share, log_total = 1 / (1 + totals[b]), log_totals[b]
+        if len(gap) <= SHORT:
+            total = _short_entropy(gap, weight, share, log_total)
+        else:
+            for j in range(len(gap)):
+                terms[j] = _term(gap[j], weight[j] * share, log_total)
+            total = fold(terms)
         entropy[b] = total + 0.0
         for j in range(len(gap)):
-            slope[j] = weight[j] * (gap[j] - total) + 0.0
+            pi = weight[j] * share
+            surprise = log_total - gap[j] if pi > 0 else 0.0
+            slope[j] = pi * (surprise - total) + 0.0
+
+
+@inner
+def _term(gap: float, pi: float, log_total: float) -> float:
+    """-pi log pi.  Where the probability is 0, so is the term, however large the surprise."""
+    return pi * (log_total - gap if pi > 0 else 0.0)
+
+
+@inner
+def _short_entropy(gap: Floats, weight: Floats, share: float, log_total: float) -> float:
+    """The sum of the terms of a row in four parts side by side."""
+    p = q = r = s = 0.0
+    whole = len(gap) & -4
+    for j in range(0, whole, 4):
+        p = p + _term(gap[j], weight[j] * share, log_total)
+        q = q + _term(gap[j + 1], weight[j + 1] * share, log_total)
+        r = r + _term(gap[j + 2], weight[j + 2] * share, log_total)
+        s = s + _term(gap[j + 3], weight[j + 3] * share, log_total)
+    for j in range(whole, len(gap)):
+        p = p + _term(gap[j], weight[j] * share, log_total)
+    return (p + q) + (r + s)

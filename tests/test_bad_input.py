@@ -86,6 +86,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "adapt_kl_coef": {"kl_coef": 0.5, "kl": 0.25, "target_kl": 0.125, "kl_rule": "rllib"},
     "categorical_log_prob": {"logits": LOGITS, "actions": np.array([0, 2]), "action_mask": LEGAL},
     "categorical_entropy": {"logits": LOGITS, "action_mask": LEGAL},
+    "categorical_log_prob_and_entropy": {"logits": LOGITS, "actions": np.array([0, 2]), "action_mask": LEGAL},
     "bernoulli_log_prob": {"logits": _grid((0, 1), (2, -1)), "actions": np.array([[0, 1], [1, 1]])},
     "bernoulli_entropy": {"logits": _grid((0, 1), (2, -1))},
     "bernoulli_kl": {"logits": _grid((0, 1), (2, -1)), "other_logits": _grid((1, 1), (0, -2))},

@@ -13,6 +13,7 @@ from ppocore import (
     _threads,
     categorical_entropy,
     categorical_log_prob,
+    categorical_log_prob_and_entropy,
     multidiscrete_entropy,
     multidiscrete_log_prob,
     softmax_rows,
@@ -43,6 +44,8 @@ def answers(logits: Any, actions: Any, legal: Any) -> list[Any]:
     return [
         *categorical_log_prob(logits, actions, action_mask=legal), *categorical_entropy(logits, action_mask=legal),
         *categorical_log_prob(open_logits, actions), *categorical_entropy(open_logits),
+        *categorical_log_prob_and_entropy(logits, actions, action_mask=legal),
+        *categorical_log_prob_and_entropy(open_logits, actions),
     ]  # fmt: skip
 
 
@@ -143,6 +146,20 @@ def test_bits_depend_on_neither_threads_nor_chunks(
 
 @in_both_dtypes
 @of_every_width
+def test_both_at_once_are_the_two_apart(width: int, dtype: type) -> None:
+    for rows in (1, 40, None):
+        logits, actions, legal = batch(width, dtype, rows)
+        for given, mask in ((logits, legal), (np.where(legal, logits, dtype(0)), None), (logits.tolist(), legal)):
+            log_prob, by_log_prob = categorical_log_prob(given, actions, action_mask=mask)
+            entropy, by_entropy = categorical_entropy(given, action_mask=mask)
+
+            found = categorical_log_prob_and_entropy(given, actions, action_mask=mask)
+
+            assert same([*found], [log_prob, entropy, by_log_prob, by_entropy])
+
+
+@in_both_dtypes
+@of_every_width
 def test_rows_of_a_large_batch_are_what_they_are_alone(width: int, dtype: type) -> None:
     given = batch(width, dtype)
     together = answers(*given)
@@ -235,6 +252,8 @@ def both(logits: Any, actions: Any, legal: Any) -> list[tuple[str, Callable[[], 
     return [
         ("categorical_log_prob", lambda: categorical_log_prob(logits, actions, action_mask=legal)),
         ("categorical_entropy", lambda: categorical_entropy(logits, action_mask=legal)),
+        ("categorical_log_prob_and_entropy",
+         lambda: categorical_log_prob_and_entropy(logits, actions, action_mask=legal)),
     ]
 
 
