@@ -20,7 +20,8 @@ import pytest
 import ppocore
 from ppocore import _threads
 from ppocore.advantages import GAE, NARROW, _gae_loop
-from ppocore.losses import CHUNK, LARGEST_LOG_RATIO
+from ppocore.losses import LARGEST_LOG_RATIO
+from ppocore.reductions import CHUNK
 from tests.closeness import assert_within
 from tests.test_softmax_rows import answers
 from tests.test_softmax_rows import batch as rows

@@ -17,7 +17,7 @@ from proofs.methods.polynomials import Ring, rows, same
 from proofs.methods.solver import every, forall
 from proofs.methods.symbolic import reals
 
-NORMALISE = ["ppocore.advantages:normalize_advantages"]
+NORMALISE = ["ppocore.normalization:normalize_advantages"]
 EPS = 1e-8
 
 
