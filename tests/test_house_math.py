@@ -26,7 +26,7 @@ ROOMS = {
     "optimizers": set(),
     "softmax_rows": {"reductions"},
     "distributions": {"softmax_rows"},
-    "importance": set(),
+    "importance": {"reductions"},
     "squashed": {"distributions"},
     "divergences": {"distributions"},
     "bernoulli": {"divergences"},
