@@ -456,8 +456,8 @@ def _unbiased(f: Any, log_p: Any, log_q: Any, grad_fx: Any, grad_log_p: Any) -> 
     """Write the gradients, and return the mean of w f; NaN where an input is not finite."""
 
     def work(i: slice, sums: Floats) -> None:
-        weights = _weights(log_p[i], log_q[i], 0.0)
-        if not _weigh(weights, f[i], f.size, grad_fx[i], grad_log_p[i]):
+        weights, fine = _weights(log_p[i], log_q[i], 0.0)
+        if not _weigh(weights, f[i], f.size, grad_fx[i], grad_log_p[i]) & fine:
             weights[0] = np.nan
         add_up(weights, None, 0.0, False, own_room(LANES), sums[0])
 
@@ -470,9 +470,9 @@ def _self_normalized(f: Any, log_p: Any, log_q: Any, grad_fx: Any, grad_log_p: A
     scale = 1.0
 
     def work(i: slice, sums: Floats) -> None:
-        weights = _weights(log_p[i], log_q[i], largest)
+        weights, fine = _weights(log_p[i], log_q[i], largest)
         add_up(weights, None, 0.0, False, own_room(LANES), sums[0])
-        if not _times(weights, f[i], scale):
+        if not _times(weights, f[i], scale) & fine:
             weights[0] = np.nan
         add_up(weights, None, 0.0, False, own_room(LANES), sums[1])
 
@@ -483,7 +483,7 @@ def _self_normalized(f: Any, log_p: Any, log_q: Any, grad_fx: Any, grad_log_p: A
     estimate = weighted / total / scale
 
     def finish(i: slice) -> None:
-        _share(_weights(log_p[i], log_q[i], largest), f[i], total, estimate, grad_fx[i], grad_log_p[i])
+        _share(_weights(log_p[i], log_q[i], largest)[0], f[i], total, estimate, grad_fx[i], grad_log_p[i])
 
     in_chunks(finish, f.size)
     return estimate
@@ -493,7 +493,9 @@ def _effective_size(log_weights: Any) -> float:
     largest = float(log_weights.max())
 
     def work(i: slice, sums: Floats) -> None:
-        weights = _weights(log_weights[i], None, largest)
+        weights, fine = _weights(log_weights[i], None, largest)
+        if not fine:
+            weights[0] = np.nan
         for row, squared in enumerate((False, True)):
             add_up(weights, None, 0.0, squared, own_room(LANES), sums[row])
 
@@ -507,15 +509,14 @@ def _largest(log_p: Any, log_q: Any) -> float:
     return float(gaps.max())
 
 
-def _weights(log_p: Any, log_q: Any, largest: float) -> Floats:
-    """exp of the log-weights minus the largest, in this thread's room, after the lanes to add them up in."""
+def _weights(log_p: Any, log_q: Any, largest: float) -> tuple[Floats, bool]:
+    """exp of the log-weights minus the largest, in this thread's room after the lanes to add them up in; whether all
+    that came in is finite."""
     weights = own_room(LANES + log_p.size)[LANES:]
     fine = _gaps(log_p, log_q, largest, weights)
     with np.errstate(all="ignore"):
         np.exp(weights, weights)
-    if not fine:
-        weights[0] = np.nan
-    return weights
+    return weights, fine
 
 
 @bare
