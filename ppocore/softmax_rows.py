@@ -68,6 +68,18 @@ def chosen_and_entropy_rows(
     return _in_chunks(logits, legal, finish)
 
 
+def log_prob_rows(logits: Any, legal: Any, log_probs: Floats) -> bool:
+    """Write log pi of every action, -inf where illegal; False where a legal logit is not finite or a row has none."""
+    weights, totals = np.empty(logits.shape), np.empty(len(logits))
+    if not _gaps(logits, legal, log_probs):
+        return False
+    with np.errstate(all="ignore"):
+        np.exp(log_probs, weights)
+        _totals(weights, totals)
+        np.subtract(log_probs, np.log1p(totals, totals)[:, None], log_probs)
+    return True
+
+
 def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None]) -> bool:
     """Hand every chunk of rows to `finish`; False as soon as a legal logit is not finite or a row has none."""
     length, width = logits.shape
@@ -210,12 +222,11 @@ def _entropies(
     for b in range(gaps.shape[0]):
         gap, weight, slope = gaps[b], weights[b], grad_logits[b]
         share, log_total = 1 / (1 + totals[b]), log_totals[b]
-        if len(gap) <= SHORT:
-            total = _short_entropy(gap, weight, share, log_total)
-        else:
-            for j in range(len(gap)):
-                terms[j] = _term(gap[j], weight[j] * share, log_total)
-            total = fold(terms)
+        for j in range(len(gap)):
+            pi = weight[j] * share
+            # Where the probability is 0, so is the term, however large the surprise.
+            terms[j] = pi * (log_total - gap[j] if pi > 0 else 0.0)
+        total = sum_of_row(terms)
         entropy[b] = total + 0.0
         for j in range(len(gap)):
             pi = weight[j] * share
@@ -224,21 +235,14 @@ def _entropies(
 
 
 @inner
-def _term(gap: float, pi: float, log_total: float) -> float:
-    """-pi log pi.  Where the probability is 0, so is the term, however large the surprise."""
-    return pi * (log_total - gap if pi > 0 else 0.0)
-
-
-@inner
-def _short_entropy(gap: Floats, weight: Floats, share: float, log_total: float) -> float:
-    """The sum of the terms of a row in four parts side by side."""
+def sum_of_row(terms: Floats) -> float:
+    """The sum of a row, over which a long one is written."""
+    if len(terms) > SHORT:
+        return fold(terms)
     p = q = r = s = 0.0
-    whole = len(gap) & -4
+    whole = len(terms) & -4
     for j in range(0, whole, 4):
-        p = p + _term(gap[j], weight[j] * share, log_total)
-        q = q + _term(gap[j + 1], weight[j + 1] * share, log_total)
-        r = r + _term(gap[j + 2], weight[j + 2] * share, log_total)
-        s = s + _term(gap[j + 3], weight[j + 3] * share, log_total)
-    for j in range(whole, len(gap)):
-        p = p + _term(gap[j], weight[j] * share, log_total)
+        p, q, r, s = p + terms[j], q + terms[j + 1], r + terms[j + 2], s + terms[j + 3]
+    for j in range(whole, len(terms)):
+        p = p + terms[j]
     return (p + q) + (r + s)
