@@ -58,7 +58,7 @@ def grpo_advantages(rewards: ArrayLike) -> Array:
     """
     door = Doorman("grpo_advantages")
     gaps = _gaps(_groups(door, rewards))
-    variances = (gaps * gaps).sum(axis=1) / gaps.shape[1]
+    variances = _row_sums(gaps * gaps) / gaps.shape[1]
     return door.out(gaps / (np.sqrt(variances) + STD_EPS)[:, None])
 
 
@@ -164,7 +164,8 @@ def _groups(door: Doorman, rewards: ArrayLike) -> Floats:
 
 def _gaps(rewards: Floats) -> Floats:
     """Every reward minus the mean of its row."""
-    return rewards - (_row_sums(rewards) / rewards.shape[1])[:, None]
+    gaps: Floats = rewards - (_row_sums(rewards) / rewards.shape[1])[:, None]
+    return gaps
 
 
 def _row_sums(x: Floats) -> Floats:

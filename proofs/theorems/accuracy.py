@@ -77,7 +77,7 @@ def _() -> Outcome:
     ))
 
 
-@proof("ACC-01", "float64", "masked_mean adds in chunks, lanes and halves: the same bits for n <= 600 and more; no higher")
+@proof("ACC-01", "float64", "masked_mean adds in lanes and halves: the same bits for n <= 600 and more, no higher")
 def _() -> Outcome:
     most = 3 * CHUNK + 5
     numbers, edges = _of_all_sizes(most), (LANES, LANES + 1, 3 * LANES - 1, CHUNK, CHUNK + 1, most)
