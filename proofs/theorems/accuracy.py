@@ -106,8 +106,8 @@ def _one_rounding(x):
 
 @refutation("ACC-01", "float64", "a mean costs one rounding, whatever n is", claim=_one_rounding)
 def _() -> Outcome:
-    tiny = 1.5 * 2.0**-53
-    return examined(_one_rounding, x=(1.0, *[tiny] * 6))
+    tiny = 0.875 * 2.0**-53
+    return examined(_one_rounding, x=(1.0, tiny, tiny, 0.0, tiny, 0.0, 0.0, 0.0))
 
 
 # ACC-02 the exponential of a difference
