@@ -560,7 +560,7 @@ def _() -> Outcome:
 # ACC-12 means, variances, normalisation
 
 MOMENTS = ["ppocore.optimizers:running_moments", "ppocore.optimizers:update_moments",
-           "ppocore.advantages:normalize_advantages", "ppocore.diagnostics:explained_variance"]
+           "ppocore.normalization:normalize_advantages", "ppocore.diagnostics:explained_variance"]
 
 
 @proof("ACC-12", "flint", "the error of the mean enters a two-pass variance squared, n <= 12", code=MOMENTS)
