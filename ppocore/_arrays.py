@@ -324,8 +324,11 @@ def native(first: Any, second: Any, third: Any) -> bool:
         return False
 
 
-def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
-    """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly."""
+def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = (), anyhow: bool = False) -> bool:
+    """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly.
+
+    Or `anyhow`: then they may be read once they are copied.
+    """
     first = floats[0]
     if type(first) is not np.ndarray or not first.size:
         return False
@@ -333,10 +336,14 @@ def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
     if dtype != SINGLE and dtype != DOUBLE:
         return False
     for array in floats:
-        if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape or not array.flags.carray:
+        if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape:
+            return False
+        if not (anyhow or array.flags.carray):
             return False
     for array in flags:
-        if type(array) is not np.ndarray or array.dtype is not FLAG or array.shape != shape or not array.flags.carray:
+        if type(array) is not np.ndarray or array.dtype is not FLAG or array.shape != shape:
+            return False
+        if not (anyhow or array.flags.carray):
             return False
     return True
 
