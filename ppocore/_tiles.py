@@ -1,18 +1,23 @@
-"""Arrays that lie oddly in memory, in pieces that the cache holds, each copied to where it lies plainly.
+"""Arrays in pieces that the cache holds; those that lie oddly in memory are copied piece by piece.
 
 Copied as a whole they would need memory that is fetched anew, which takes longer than the arithmetic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppocore._arrays import FLAG
-from ppocore._threads import own_room
+from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
+
+CHUNK = 1 << 14
+"""Entries of some rows that are worked on together."""
+RUN = 8
+"""Chunks that a thread looks after at once."""
 
 
 def plainly(arrays: Sequence[NDArray[Any]]) -> bool:
@@ -37,3 +42,27 @@ def tile(arrays: Sequence[NDArray[Any]], where: tuple[slice, ...], dtype: np.dty
         made.append(copy)
         place += length
     return made
+
+
+def by_rows(arrays: Sequence[NDArray[Any]], rooms: int, work: Callable[[slice, list[Any], Any], bool]) -> bool:
+    """Have `work` do some rows after the others of arrays (B, D) of one dtype; whether it says True of all.
+
+    It is told which rows, and given what the arrays hold there and so many rooms, as many float64 numbers each.
+    """
+    length, width = arrays[0].shape
+    size = min(length, max(1, CHUNK // width))
+    as_they_are, dtype = plainly(arrays), arrays[0].dtype
+
+    def run(part: range) -> bool:
+        room, fine = np.empty((rooms, size * width)), True
+        with np.errstate(over="ignore", under="ignore"):
+            for first in part:
+                rows = slice(first, min(first + size, part.stop))
+                given = [x[rows] for x in arrays] if as_they_are else tile(arrays, (rows,), dtype)
+                fine &= work(rows, given, room[:, : given[0].size])
+        return fine
+
+    if size == length:
+        return run(range(0, length, size))
+    threads = THREADS if length * width >= WORTH_IT else 1
+    return all(spread(run, pieces(length, size, threads, RUN), threads))
