@@ -234,7 +234,7 @@ class Doorman:
 
     # -- out ---------------------------------------------------------------------------------------
 
-    def out(self, result: Floats) -> Array:
+    def out(self, result: Array) -> Array:
         """`result` in the dtype of the inputs, as a fresh array without negative zeros."""
         with np.errstate(over="ignore"):
             return (result + 0.0).astype(self.dtype())
@@ -324,20 +324,23 @@ def native(first: Any, second: Any, third: Any) -> bool:
         return False
 
 
-def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = ()) -> bool:
-    """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly."""
+def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = (), anyhow: bool = False) -> bool:
+    """Whether kernels may read these as they are: arrays of one shape, floats of one dtype, laid out plainly.
+
+    Or `anyhow`: then they may be read once they are copied.
+    """
     first = floats[0]
     if type(first) is not np.ndarray or not first.size:
         return False
     dtype, shape = first.dtype, first.shape
     if dtype != SINGLE and dtype != DOUBLE:
         return False
-    for array in floats:
-        if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape or not array.flags.carray:
-            return False
-    for array in flags:
-        if type(array) is not np.ndarray or array.dtype is not FLAG or array.shape != shape or not array.flags.carray:
-            return False
+    for arrays, kind in ((floats, dtype), (flags, FLAG)):
+        for array in arrays:
+            if type(array) is not np.ndarray or array.dtype is not kind or array.shape != shape:
+                return False
+            if not (anyhow or array.flags.carray):
+                return False
     return True
 
 

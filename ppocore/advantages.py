@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
 from ppocore._kernels import admit, inner, kernel, strict
 from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
-
-"""Added to the standard deviation by `normalize_advantages`."""
+from ppocore._tiles import plainly, tile
 
 NARROW = 16
 """Rollouts of so few columns are swept some rows at a time, wider ones row by row: the vector units want long runs."""
@@ -26,6 +25,8 @@ SCRATCH = 1 << 11
 """Numbers that a narrow rollout is worked on in: few enough to stay in the first cache."""
 COLUMNS = 64
 """Columns are dealt out to threads in bundles of so many: no two threads write to one line of the cache."""
+ROWS = 256
+"""Rows of a bundle that are copied at once, where the inputs lie oddly in memory."""
 
 
 class GAE(NamedTuple):
@@ -157,8 +158,8 @@ def gae(
     *Accuracy.* With S_l = (gamma lambda)^l (|r| + gamma |V'| + |V|) at lag l within the episode, the error of
     A_t is at most u times the sum over l of (3 l + 4) S_l; that of a return u |return| more.
 
-    *Cost.* One backward pass, in float64 whatever the dtype.  Arrays that lie in C order are read where they are;
-    large rollouts are shared between threads, which changes no bit of the result.
+    *Cost.* One backward pass, in float64 whatever the dtype.  Arrays that lie in C order are read where they are,
+    others of one dtype piece by piece; large rollouts are shared between threads, which changes no bit of the result.
 
     *Theorems.* ACC-03, FLT-01, GAE-01, GAE-02, GAE-03, GAE-04, GAE-05, GAE-06, GAE-07, GAE-08, GAE-09,
     GAE-10, GAE-11, GAE-12, GAE-13, GAE-14, MIS-01, MIS-02, RET-02, VTR-02.
@@ -183,7 +184,7 @@ def gae(
     if plain and out is None and (found := _narrow_gae(given, gamma, gae_lambda)):
         return found
     door = Doorman("gae")
-    if plain and ready(given[:3], given[3:]):
+    if plain and ready(given[:3], given[3:], anyhow=True):
         result = _result(door, out, given[0].shape, given[0].dtype, given)
         if _swept(given, gamma, gae_lambda, result):
             return result
@@ -422,18 +423,19 @@ def _gae_rows(
     gamma: float,
     gae_lambda: float,
     first: int,
-    last: int,
     later: Floats,
+    top: int,
+    left: int,
     advantages: Floats,
     returns: Floats,
 ) -> bool:
-    """The same row by row, for columns first to last; `later` carries what follows from row to row.
+    """The same row by row, for as many columns from the first one on as `later` has numbers; it carries what follows
+    from row to row.  The results belong to row `top` and column `left` on.
 
     A loop that writes to several of these arrays would not become vector instructions: each has its own.
     """
     wrong = False
-    for n in range(len(later)):
-        later[n] = 0.0
+    last, right = first + len(later), left + len(later)
     for t in range(rewards.shape[0] - 1, -1, -1):
         r, v, v_next = rewards[t, first:last], values[t, first:last], next_values[t, first:last]
         ended, cut = terminated[t, first:last], truncated[t, first:last]
@@ -441,7 +443,7 @@ def _gae_rows(
             delta = td_error_kernel(np.float64(r[n]), np.float64(v[n]), np.float64(v_next[n]), ended[n], gamma)
             later[n] = gae_kernel(delta, later[n], ended[n] | cut[n], gamma, gae_lambda)
             wrong = wrong | (delta - delta != 0)
-        a, target = advantages[t, first:last], returns[t, first:last]
+        a, target = advantages[top + t, left:right], returns[top + t, left:right]
         for n in range(len(later)):
             a[n] = later[n] + 0.0
         for n in range(len(later)):
@@ -500,10 +502,11 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     arrays: tuple[Any, ...] = (*rollout, *result)
     if result.advantages.ndim != 2:
         arrays = tuple(x.reshape(len(x), -1) for x in arrays)
-    r, v, v_next, ended, cut, advantages, returns = arrays
-    width = r.shape[1]
+    steps, width = arrays[0].shape
+    as_they_are = plainly(arrays)
     if width <= NARROW:
-        small = (*arrays[:5], gamma, gae_lambda, own_room(SCRATCH), *arrays[5:])
+        given = arrays[:5] if as_they_are else tuple(x.copy() for x in arrays[:5])
+        small = (*given, gamma, gae_lambda, own_room(SCRATCH), *arrays[5:])
         try:
             fine = _gae_small(*small)
         except TypeError:  # The first rollout of this dtype.
@@ -511,16 +514,24 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
             fine = _gae_small(*small)
         if fine:
             return True
-    if width <= COLUMNS:
-        return _gae_rows(r, v, v_next, ended, cut, gamma, gae_lambda, 0, width, np.empty(width), advantages, returns)
 
     def sweep(part: range) -> bool:
-        first, last = part.start, part.stop
-        return _gae_rows(r, v, v_next, ended, cut, gamma, gae_lambda, first, last, np.empty(last - first), advantages,
-                         returns)  # fmt: skip
+        first, later = part.start, np.zeros(part.stop - part.start)
+        if as_they_are:
+            whole: tuple[Any, ...] = (*arrays[:5], gamma, gae_lambda, first, later, 0, first, *arrays[5:])
+            return _gae_rows(*whole)
+        fine = []
+        for stop in range(steps, 0, -ROWS):
+            top = max(0, stop - ROWS)
+            copied = tile(arrays[:5], np.s_[top:stop, first : part.stop], arrays[5].dtype)
+            piece: tuple[Any, ...] = (*copied, gamma, gae_lambda, 0, later, top, first, *arrays[5:])
+            fine.append(_gae_rows(*piece))
+        return all(fine)
 
-    threads = THREADS if r.size >= WORTH_IT else 1
-    return all(spread(sweep, pieces(width, COLUMNS, threads), threads))
+    if width <= COLUMNS:
+        return sweep(range(width))
+    threads = THREADS if steps * width >= WORTH_IT else 1
+    return all(spread(sweep, pieces(width, COLUMNS, threads, width if as_they_are else 1), threads))
 
 
 def _result(

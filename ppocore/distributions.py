@@ -14,11 +14,13 @@ from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Bools, Doorman, Floats, Ints, ready
 from ppocore._kernels import kernel
+from ppocore._tiles import by_rows
 from ppocore.softmax_rows import chosen_and_entropy_rows, chosen_rows, entropy_rows
 
 HALF_LOG_TWO_PI = 0.9189385332046728
 LOG_STD_INTERVAL = "[-300, 300]"
 """Where the square of a standard deviation and of its inverse are float64 numbers."""
+LARGEST_LOG_STD = 300.0
 
 
 class CategoricalLogProb(NamedTuple):
@@ -221,7 +223,7 @@ def categorical_log_prob_and_entropy(
 
     *Accuracy.* As `categorical_log_prob` and `categorical_entropy`.
 
-    *Theorems.* ACC-06, CAT-01, CAT-02, CAT-03, CAT-04, CAT-05, CAT-06, PG-02.
+    *Theorems.* ACC-06, CAT-02, CAT-03.
 
     References
     ----------
@@ -293,12 +295,18 @@ def gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: ArrayLike) -
     >>> out.grad_mean, out.grad_log_std
     (array([[2.]]), array([[3.]]))
     """
+    given: tuple[Any, ...] = (mean, log_std, actions)
+    if ready(given, anyhow=True) and given[0].ndim == 2:
+        result, fine = gaussian_rows(*given)
+        if fine:
+            return result
+    # Something has to be converted, or refused, or overflows.
     door = Doorman("gaussian_log_prob")
     m = door.floats("mean", mean, "B D")
     s = door.floats("log_std", log_std, "B D", interval=LOG_STD_INTERVAL)
     a = door.floats("actions", actions, "B D")
-    log_prob, grad_mean, grad_log_std = gaussian_rows(m, s, a)
-    return GaussianLogProb(door.out(log_prob), door.out(grad_mean), door.out(grad_log_std), door.out(-grad_mean))
+    result, _ = gaussian_rows(m, s, a)
+    return GaussianLogProb(*map(door.out, result))
 
 
 def gaussian_entropy(mean: ArrayLike, log_std: ArrayLike) -> GaussianEntropy:
@@ -366,11 +374,17 @@ def chosen_log_prob(log_probs: Floats, actions: Ints) -> tuple[Floats, Floats]:
     return log_probs[rows, actions], grad_logits
 
 
-def gaussian_rows(mean: Floats, log_std: Floats, actions: Floats) -> tuple[Floats, Floats, Floats]:
-    """Log-density of every row, and its derivatives in the mean and in log_std.  Unchecked."""
-    log_prob, grad_mean, grad_log_std = np.empty(len(mean)), np.empty_like(mean), np.empty_like(mean)
-    _gaussian_log_prob_rows(mean, log_std, actions, log_prob, grad_mean, grad_log_std)
-    return log_prob, grad_mean, grad_log_std
+def gaussian_rows(mean: Any, log_std: Any, actions: Any) -> tuple[GaussianLogProb, bool]:
+    """Log-density of every row and its derivatives; whether all inputs are in their intervals and no gap overflows."""
+    dtype, shape = mean.dtype, mean.shape
+    result = GaussianLogProb(np.empty(len(mean), dtype), *np.empty((3, *shape), dtype))
+
+    def work(rows: slice, given: list[Any], room: Any) -> bool:
+        fine = _negated(given[1], room[0])
+        np.exp(room[0], room[0])
+        return _gaussian_log_prob_rows(*given, *room, *(x[rows] for x in result)) and fine
+
+    return result, by_rows((mean, log_std, actions), 2, work)
 
 
 @kernel
@@ -399,9 +413,16 @@ def gaussian_log_prob_kernel(mean: float, log_std: float, action: float) -> tupl
 
     Theorems: ACC-09, FLT-02, GAU-01, GAU-04, PG-02.
     """
-    inverse_std = np.exp(-log_std)
+    return gaussian_terms_kernel(mean, log_std, action, np.exp(-log_std), HALF_LOG_TWO_PI)
+
+
+@kernel
+def gaussian_terms_kernel(
+    mean: float, log_std: float, action: float, inverse_std: float, half_log_two_pi: float
+) -> tuple[float, float, float]:
+    """The same where 1 / s is known.  Theorems: ACC-09, GAU-01."""
     z = (action - mean) * inverse_std
-    return -(z * z) / 2 - log_std - HALF_LOG_TWO_PI, z * inverse_std, z * z - 1
+    return -(z * z) / 2 - log_std - half_log_two_pi, z * inverse_std, z * z - 1
 
 
 @kernel
@@ -411,17 +432,51 @@ def _log_softmax_rows(logits: Floats, legal: Bools, log_probs: Floats) -> None:
 
 
 @kernel
+def _negated(log_std: Floats, negated: Floats) -> bool:
+    """-log s; whether all of them are in their interval."""
+    logs, wrong = log_std.reshape(log_std.size), False
+    for i in range(len(logs)):
+        negated[i] = -np.float64(logs[i])
+        wrong = wrong | (not (negated[i] >= -LARGEST_LOG_STD)) | (not (negated[i] <= LARGEST_LOG_STD))
+    return not wrong
+
+
+@kernel
 def _gaussian_log_prob_rows(
-    mean: Floats, log_std: Floats, actions: Floats, log_prob: Floats, grad_mean: Floats, grad_log_std: Floats
-) -> None:
-    for b in range(mean.shape[0]):
-        total = mean[b, 0] * 0
-        for d in range(mean.shape[1]):
-            part, by_mean, by_log_std = gaussian_log_prob_kernel(mean[b, d], log_std[b, d], actions[b, d])
-            total = total + part
-            grad_mean[b, d] = by_mean
-            grad_log_std[b, d] = by_log_std
+    mean: Floats,
+    log_std: Floats,
+    actions: Floats,
+    inverse_stds: Floats,
+    terms: Floats,
+    log_prob: Floats,
+    grad_mean: Floats,
+    grad_log_std: Floats,
+    grad_actions: Floats,
+) -> bool:
+    """Log-density of every row and its derivatives; whether every action less its mean is finite.
+
+    Each array has a loop of its own: one that wrote to several would not become vector instructions.
+    """
+    size, wrong = mean.size, False
+    m, s, a, inv, h = mean.reshape(size), log_std.reshape(size), actions.reshape(size), inverse_stds, HALF_LOG_TWO_PI
+    by_mean, by_log_std, by_action = grad_mean.reshape(size), grad_log_std.reshape(size), grad_actions.reshape(size)
+    for i in range(size):
+        mi, ai = np.float64(m[i]), np.float64(a[i])
+        terms[i] = gaussian_terms_kernel(mi, np.float64(s[i]), ai, inv[i], h)[0]
+        wrong = wrong | ((ai - mi) - (ai - mi) != 0)
+    for i in range(size):
+        # Adding 0 turns -0 into 0.
+        by_mean[i] = gaussian_terms_kernel(np.float64(m[i]), 0.0, np.float64(a[i]), inv[i], h)[1] + 0.0
+    for i in range(size):
+        by_log_std[i] = gaussian_terms_kernel(np.float64(m[i]), 0.0, np.float64(a[i]), inv[i], h)[2]
+    for i in range(size):
+        by_action[i] = 0.0 - gaussian_terms_kernel(np.float64(m[i]), 0.0, np.float64(a[i]), inv[i], h)[1]
+    for b in range(len(log_prob)):
+        total = 0.0
+        for i in range(b * mean.shape[1], (b + 1) * mean.shape[1]):
+            total = total + terms[i]
         log_prob[b] = total
+    return not wrong
 
 
 def _plain_rows(logits: Any, action_mask: Any) -> TypeGuard[Array]:

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, ready
 from ppocore._kernels import bare, kernel
 from ppocore._threads import THREADS, WORTH_IT, pieces, spread
-from ppocore.distributions import LOG_STD_INTERVAL
+from ppocore._tiles import by_rows
+from ppocore.distributions import LARGEST_LOG_STD, LOG_STD_INTERVAL
 from ppocore.softmax_rows import log_prob_rows, sum_of_row
 
 CHUNK = 1 << 14
@@ -302,16 +303,19 @@ def gaussian_kl(mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, othe
     >>> print(out.kl, out.grad_mean, out.grad_other_log_std)
     [2.] [[-2.]] [[-4.]]
     """
+    given: tuple[Any, ...] = (mean, log_std, other_mean, other_log_std)
+    if ready(given, anyhow=True) and given[0].ndim == 2:
+        result, fine = _gaussian_kl(*given)
+        if fine:
+            return result
+    # Something has to be converted, or refused, or overflows.
     door = Doorman("gaussian_kl")
     m = door.floats("mean", mean, "B D")
     s = door.floats("log_std", log_std, "B D", interval=LOG_STD_INTERVAL)
     other_m = door.floats("other_mean", other_mean, "B D")
     other_s = door.floats("other_log_std", other_log_std, "B D", interval=LOG_STD_INTERVAL)
-    kl = np.empty(len(m))
-    grads = np.empty_like(m), np.empty_like(m), np.empty_like(m)
-    _gaussian_kl_rows(m, s, other_m, other_s, kl, *grads)
-    by_mean, by_log_std, by_other_log_std = (door.out(grad) for grad in grads)
-    return GaussianKL(door.out(kl), by_mean, by_log_std, door.out(-grads[0]), by_other_log_std)
+    result, _ = _gaussian_kl(m, s, other_m, other_s)
+    return GaussianKL(*map(door.out, result))
 
 
 def kl_rows(logits: Any, other_logits: Any, legal: Any, kl: Any, grad_logits: Any, grad_other_logits: Any) -> bool:
@@ -435,11 +439,25 @@ def gaussian_kl_kernel(
 
     Theorems: ACC-09, FLT-02, KL-06, KL-12.
     """
-    log_std_gap = log_std - other_log_std
-    inverse_std = np.exp(-other_log_std)
-    z = (mean - other_mean) * inverse_std
-    growth = np.expm1(2 * log_std_gap)
-    return (k3_kernel(2 * log_std_gap) + z * z) / 2, z * inverse_std, growth, -growth - z * z
+    d = 2 * (log_std - other_log_std)
+    return gaussian_kl_terms_kernel(mean - other_mean, k3_kernel(d), np.expm1(d), np.exp(-other_log_std))
+
+
+@kernel
+def gaussian_kl_terms_kernel(
+    gap: float, k3: float, growth: float, inverse_std: float
+) -> tuple[float, float, float, float]:
+    """The same where k3 and e^d - 1 of d = 2 (log s - log s') are known, and 1 / s'.  Theorems: ACC-09, KL-06."""
+    z = gap * inverse_std
+    return (k3 + z * z) / 2, z * inverse_std, growth, -growth - z * z
+
+
+@kernel
+def known_k3_kernel(d: float, growth: float) -> float:
+    """k3 where e^d - 1 is known.  Theorems: ACC-07."""
+    if d < 0.5 and d > -0.5:
+        return k3_kernel(d)
+    return growth - d
 
 
 @kernel
@@ -462,27 +480,98 @@ def _categorical_kl_rows(log_p: Floats, log_q: Floats, legal: Bools, kl: Floats)
 
 
 @kernel
+def _exponents(log_std: Floats, other_log_std: Floats, doubled_gaps: Floats, negated: Floats) -> bool:
+    """2 (log s - log s') and -log s'; whether all of both are in their interval."""
+    size, wrong = log_std.size, False
+    logs, others = log_std.reshape(size), other_log_std.reshape(size)
+    for i in range(size):
+        s, other = np.float64(logs[i]), np.float64(others[i])
+        doubled_gaps[i] = 2 * (s - other)
+        wrong = wrong | (not (s >= -LARGEST_LOG_STD)) | (not (s <= LARGEST_LOG_STD))
+    for i in range(size):
+        negated[i] = -np.float64(others[i])
+        wrong = wrong | (not (negated[i] >= -LARGEST_LOG_STD)) | (not (negated[i] <= LARGEST_LOG_STD))
+    return not wrong
+
+
+@kernel
+def _k3_loop(gaps: Floats, growths: Floats, room: Floats) -> None:
+    """k3 of every number, in its place.  Where no more than half of them need the series, they are done together."""
+    count = 0
+    for i in range(len(gaps)):
+        room[count] = gaps[i]
+        count = count + ((gaps[i] < 0.5) & (gaps[i] > -0.5))
+    if 2 * count > len(gaps):
+        for i in range(len(gaps)):
+            gaps[i] = known_k3_kernel(gaps[i], growths[i])
+        return
+    for k in range(count):
+        room[k] = known_k3_kernel(room[k], 0.0)
+    count = 0
+    for i in range(len(gaps)):
+        small = (gaps[i] < 0.5) & (gaps[i] > -0.5)
+        gaps[i] = room[count] if small else known_k3_kernel(gaps[i], growths[i])
+        count = count + small
+
+
+@kernel
 def _gaussian_kl_rows(
     mean: Floats,
-    log_std: Floats,
     other_mean: Floats,
-    other_log_std: Floats,
+    terms: Floats,
+    growths: Floats,
+    inverse_stds: Floats,
     kl: Floats,
     grad_mean: Floats,
     grad_log_std: Floats,
+    grad_other_mean: Floats,
     grad_other_log_std: Floats,
-) -> None:
-    for b in range(mean.shape[0]):
-        total = mean[b, 0] * 0
-        for d in range(mean.shape[1]):
-            part, by_mean, by_log_std, by_other = gaussian_kl_kernel(
-                mean[b, d], log_std[b, d], other_mean[b, d], other_log_std[b, d]
-            )
-            total = total + part
-            grad_mean[b, d] = by_mean
-            grad_log_std[b, d] = by_log_std
-            grad_other_log_std[b, d] = by_other
+) -> bool:
+    """KL of every row and its derivatives; whether every difference of means is finite.  `terms` comes as k3.
+
+    Each array has a loop of its own: one that wrote to several would not become vector instructions.
+    """
+    size, wrong = mean.size, False
+    m, other, inv = mean.reshape(size), other_mean.reshape(size), inverse_stds
+    by_mean, by_log_std = grad_mean.reshape(size), grad_log_std.reshape(size)
+    by_other_mean, by_other_log_std = grad_other_mean.reshape(size), grad_other_log_std.reshape(size)
+    for i in range(size):
+        gap = np.float64(m[i]) - np.float64(other[i])
+        terms[i] = gaussian_kl_terms_kernel(gap, terms[i], 0.0, inv[i])[0]
+        wrong = wrong | (gap - gap != 0)
+    for i in range(size):
+        # Adding 0 turns -0 into 0.
+        by_mean[i] = gaussian_kl_terms_kernel(np.float64(m[i]) - np.float64(other[i]), 0.0, 0.0, inv[i])[1] + 0.0
+    for i in range(size):
+        by_log_std[i] = growths[i] + 0.0
+    for i in range(size):
+        by_other_mean[i] = 0.0 - gaussian_kl_terms_kernel(np.float64(m[i]) - np.float64(other[i]), 0.0, 0.0, inv[i])[1]
+    for i in range(size):
+        gap = np.float64(m[i]) - np.float64(other[i])
+        by_other_log_std[i] = gaussian_kl_terms_kernel(gap, 0.0, growths[i], inv[i])[3] + 0.0
+    for b in range(len(kl)):
+        total = 0.0
+        for i in range(b * mean.shape[1], (b + 1) * mean.shape[1]):
+            total = total + terms[i]
         kl[b] = total
+    return not wrong
+
+
+def _gaussian_kl(mean: Any, log_std: Any, other_mean: Any, other_log_std: Any) -> tuple[GaussianKL, bool]:
+    """KL of every row and its derivatives; whether all inputs are in their intervals and no gap overflows."""
+    dtype, shape = mean.dtype, mean.shape
+    result = GaussianKL(np.empty(len(mean), dtype), *np.empty((4, *shape), dtype))
+
+    def work(rows: slice, given: list[Any], room: Any) -> bool:
+        m, s, other_m, other_s = given
+        terms, growth, inverse, free = room
+        fine = _exponents(s, other_s, terms, inverse)
+        np.expm1(terms, growth)
+        np.exp(inverse, inverse)
+        _k3_loop(terms, growth, free)
+        return _gaussian_kl_rows(m, other_m, *room[:3], *(x[rows] for x in result)) and fine
+
+    return result, by_rows((mean, log_std, other_mean, other_log_std), 4, work)
 
 
 def _estimate(

@@ -6,14 +6,21 @@ gradient is meant to flow through them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppocore._arrays import Array, Bools, Doorman, Floats
+from ppocore._arrays import Array, Bools, Doorman, Floats, ready
 from ppocore._kernels import kernel
+from ppocore._threads import THREADS, WORTH_IT, pieces, spread
+from ppocore._tiles import plainly, tile
 from ppocore.advantages import td_error_kernel
+
+COLUMNS = 512
+"""Columns of a large rollout that a thread works on."""
+PIECE = 1 << 15
+"""Entries of such columns that are worked on together: few enough to stay in the cache."""
 
 
 class VTrace(NamedTuple):
@@ -107,33 +114,31 @@ def vtrace(
     (array([1.25, 3.  ]), array([1.25, 3.  ]))
     """
     door = Doorman("vtrace")
-    new = door.floats("log_prob", log_prob, "T ...")
-    old = door.floats("old_log_prob", old_log_prob, "T ...")
-    r = door.floats("rewards", rewards, "T ...")
-    v = door.floats("values", values, "T ...")
-    ended = door.flags("terminated", terminated, "T ...")
-    cut = door.flags("truncated", truncated, "T ...")
-    after = door.floats("next_values", next_values, "T ...", used=~ended)
-    discount = door.number("gamma", gamma, "[0, 1]")
-    decay = door.number("gae_lambda", gae_lambda, "[0, 1]")
-    most = door.number("rho_clip", rho_clip, "(0, inf)")
-    longest = door.number("c_clip", c_clip, "[0, inf)")
-    rho, trace, returns, advantages = (np.empty((len(r), r.size // len(r))) for _ in range(4))
-    _clip_loop((new - old).ravel(), most, rho.ravel())
-    _clip_loop((new - old).ravel(), longest, trace.ravel())
-    flat = rho.shape
-    _trace_loop(r.reshape(flat), v.reshape(flat), after.reshape(flat), ended.reshape(flat), cut.reshape(flat), rho,
-                decay * trace, discount, returns, advantages)
-    return VTrace(door.out(returns.reshape(r.shape)), door.out(advantages.reshape(r.shape)))
+    given: tuple[Any, ...] = (log_prob, old_log_prob, rewards, values, next_values, terminated, truncated)
+    clips = gamma, gae_lambda, rho_clip, c_clip
+    if ready(given[:5], given[5:], anyhow=True):
+        result = _result(given[0].shape, given[0].dtype)
+        if _traced(given, _scalars(door, *clips), result):
+            return result
+    # Something has to be converted, or refused, or overflows.
+    rollout = _rollout(door, *given)
+    result = _result(rollout[0].shape, np.dtype(door.dtype()))
+    _traced(rollout, _scalars(door, *clips), result)
+    return result
 
 
 @kernel
 def clipped_weight_kernel(log_ratio: float, clip: float) -> float:
     """min(e^d, clip).  Theorems: VTR-02."""
-    ratio = np.exp(log_ratio)
+    return least_kernel(np.exp(log_ratio), clip)
+
+
+@kernel
+def least_kernel(ratio: float, clip: float) -> float:
+    """The ratio, or the clip where that is less.  Theorems: VTR-02."""
     if ratio > clip:
         return clip
-    return ratio  # type: ignore[no-any-return]
+    return ratio
 
 
 @kernel
@@ -145,36 +150,129 @@ def trace_kernel(td_error: float, rho: float, trace: float, later: float, ended:
 
 
 @kernel
+def _log_ratio_loop(log_prob: Floats, old_log_prob: Floats, first: int, log_ratios: Floats) -> bool:
+    """log_prob - old_log_prob, from column `first` on; whether every difference is finite."""
+    wrong, last = False, first + log_ratios.shape[1]
+    for t in range(log_ratios.shape[0]):
+        new, old, row = log_prob[t, first:last], old_log_prob[t, first:last], log_ratios[t]
+        for n in range(len(row)):
+            row[n] = np.float64(new[n]) - np.float64(old[n])
+            wrong = wrong | (row[n] - row[n] != 0)
+    return not wrong
+
+
+@kernel
+def _weights_loop(ratios: Floats, rho_clip: float, c_clip: float, gae_lambda: float, trace: Floats) -> None:
+    """The traces of all ratios, which become rho."""
+    rhos, traces = ratios.reshape(ratios.size), trace.reshape(ratios.size)
+    for i in range(len(rhos)):
+        traces[i] = gae_lambda * least_kernel(rhos[i], c_clip)
+    for i in range(len(rhos)):
+        rhos[i] = least_kernel(rhos[i], rho_clip)
+
+
+@kernel
 def _trace_loop(
     rewards: Floats,
     values: Floats,
     next_values: Floats,
     terminated: Bools,
     truncated: Bools,
+    first: int,
     rho: Floats,
     trace: Floats,
     gamma: float,
+    end: int,
+    later: Floats,
+    ahead: Floats,
+    gains: Floats,
+    deltas: Floats,
+    top: int,
+    left: int,
     returns: Floats,
     advantages: Floats,
-) -> None:
-    """Backwards through time; `returns` holds the corrections x until the end, so that no value cancels."""
-    last = rewards.shape[0] - 1
-    for t in range(last, -1, -1):
-        for n in range(rewards.shape[1]):
-            ended = t == last or terminated[t, n] or truncated[t, n]
-            later, ahead = next_values[t, n] * 0, next_values[t, n]
-            if not ended:
-                later, ahead = returns[t + 1, n], values[t + 1, n] + returns[t + 1, n]
-            delta = td_error_kernel(rewards[t, n], values[t, n], next_values[t, n], terminated[t, n], gamma)
-            returns[t, n] = trace_kernel(delta, rho[t, n], trace[t, n], later, ended, gamma)
-            gain = td_error_kernel(rewards[t, n], values[t, n], ahead, terminated[t, n], gamma)
-            advantages[t, n] = rho[t, n] * gain
-    for t in range(last + 1):
-        for n in range(rewards.shape[1]):
-            returns[t, n] = values[t, n] + returns[t, n]
+) -> bool:
+    """Backwards through time, from column `first` on; whether all is finite.  The results belong to row `top` and
+    column `left` on, and the rollout ends with row `end`.
+
+    `later` carries the corrections x from row to row, and `ahead` the targets: a correction by itself never cancels.
+    Loops that read few arrays and write one become vector instructions, others do not.
+    """
+    wrong, width = False, len(later)
+    last, right = first + width, left + width
+    for t in range(rho.shape[0] - 1, -1, -1):
+        r, v, v_next = rewards[t, first:last], values[t, first:last], next_values[t, first:last]
+        died, cut, weight, decay = terminated[t, first:last], truncated[t, first:last], rho[t], trace[t]
+        for n in range(width):
+            bootstrap, target = np.float64(v_next[n]), ahead[n]
+            ahead[n] = bootstrap if died[n] | cut[n] | (t == end) else target
+        for n in range(width):
+            deltas[n] = td_error_kernel(np.float64(r[n]), np.float64(v[n]), ahead[n], died[n], gamma)
+        for n in range(width):
+            gains[n] = weight[n] * deltas[n]
+            wrong = wrong | (gains[n] - gains[n] != 0)
+        for n in range(width):
+            deltas[n] = td_error_kernel(np.float64(r[n]), np.float64(v[n]), np.float64(v_next[n]), died[n], gamma)
+        for n in range(width):
+            later[n] = trace_kernel(deltas[n], weight[n], decay[n], later[n], died[n] | cut[n] | (t == end), gamma)
+            wrong = wrong | (later[n] - later[n] != 0)
+        for n in range(width):
+            ahead[n] = np.float64(v[n]) + later[n]
+        target, advantage = returns[top + t, left:right], advantages[top + t, left:right]
+        for n in range(width):
+            # Adding 0 turns -0 into 0.
+            target[n] = ahead[n] + 0
+        for n in range(width):
+            advantage[n] = gains[n] + 0
+    return not wrong
 
 
-@kernel
-def _clip_loop(log_ratios: Floats, clip: float, weights: Floats) -> None:
-    for i in range(len(log_ratios)):
-        weights[i] = clipped_weight_kernel(log_ratios[i], clip)
+def _rollout(door: Doorman, *given: ArrayLike) -> tuple[Any, ...]:
+    """The checked arrays, in the order in which they are asked for."""
+    new, old, rewards, values, next_values, terminated, truncated = given
+    floats = [door.floats(name, value, "T ...") for name, value in (
+        ("log_prob", new), ("old_log_prob", old), ("rewards", rewards), ("values", values))]  # fmt: skip
+    ended = door.flags("terminated", terminated, "T ...")
+    cut = door.flags("truncated", truncated, "T ...")
+    return (*floats, door.floats("next_values", next_values, "T ...", used=~ended), ended, cut)
+
+
+def _scalars(door: Doorman, gamma: float, gae_lambda: float, rho_clip: float, c_clip: float) -> tuple[float, ...]:
+    return (door.number("gamma", gamma, "[0, 1]"), door.number("gae_lambda", gae_lambda, "[0, 1]"),
+            door.number("rho_clip", rho_clip, "(0, inf)"), door.number("c_clip", c_clip, "[0, inf)"))  # fmt: skip
+
+
+def _result(shape: tuple[int, ...], dtype: np.dtype[Any]) -> VTrace:
+    """One block: of two, the allocator would give one back to the system, and fetch it again in the next call."""
+    return VTrace(*np.empty((2, *shape), dtype))
+
+
+def _traced(rollout: tuple[Any, ...], scalars: tuple[float, ...], result: VTrace) -> bool:
+    """Write targets and advantages into `result`, piece by piece; whether all numbers that count are finite."""
+    gamma, gae_lambda, rho_clip, c_clip = scalars
+    arrays = [x.reshape(len(x), -1) for x in (*rollout, *result)]
+    steps, width = arrays[0].shape
+    as_they_are = plainly(arrays)
+
+    def work(part: range) -> bool:
+        left, right = part.start, part.stop
+        rows = min(steps, max(1, PIECE // (right - left)))
+        carried, room, fine = np.zeros((4, right - left)), np.empty((2, rows, right - left)), True
+        for stop in range(steps, 0, -rows):
+            top = max(0, stop - rows)
+            ratios, trace = room[:, : stop - top]
+            first = left if as_they_are else 0
+            given = ([x[top:stop] for x in arrays[:7]] if as_they_are else
+                     tile(arrays[:7], np.s_[top:stop, left:right], arrays[7].dtype))  # fmt: skip
+            fine &= _log_ratio_loop(given[0], given[1], first, ratios)
+            with np.errstate(over="ignore", under="ignore"):
+                np.exp(ratios, ratios)
+            _weights_loop(ratios, rho_clip, c_clip, gae_lambda, trace)
+            loop: tuple[Any, ...] = (*given[2:], first, ratios, trace, gamma, steps - 1 - top, *carried, top, left,
+                                     *arrays[7:])  # fmt: skip
+            fine &= _trace_loop(*loop)
+        return fine
+
+    if steps * width < WORTH_IT:
+        return work(range(width))
+    return all(spread(work, pieces(width, COLUMNS, THREADS, 1), THREADS))

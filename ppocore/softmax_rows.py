@@ -75,7 +75,7 @@ def log_prob_rows(logits: Any, legal: Any, log_probs: Floats) -> bool:
         return False
     with np.errstate(all="ignore"):
         np.exp(log_probs, weights)
-        _totals(weights, totals)
+        _totals(log_probs, weights, totals)
         np.subtract(log_probs, np.log1p(totals, totals)[:, None], log_probs)
     return True
 
@@ -94,7 +94,7 @@ def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None])
                 if not _gaps(logits[rows], None if legal is None else legal[rows], chunk.gaps):
                     return False
                 np.exp(chunk.gaps, chunk.weights)
-                _totals(chunk.weights, chunk.totals)
+                _totals(chunk.gaps, chunk.weights, chunk.totals)
                 np.log1p(chunk.totals, chunk.log_totals)
                 finish(chunk, rows)
         return True
@@ -170,23 +170,24 @@ def _legal_gaps(logits: Floats, legal: Bools, gaps: Floats) -> bool:
 
 
 @bare
-def _totals(weights: Floats, totals: Floats) -> None:
-    """The sum of the weights of each row without one of the largest, which are 1."""
+def _totals(gaps: Floats, weights: Floats, totals: Floats) -> None:
+    """The sum of the weights of each row without one of the largest logits, whose weight is 1."""
     for b in range(len(totals)):
-        weight = weights[b]
+        gap, weight = gaps[b], weights[b]
         p = q = r = s = 0.0
-        ones = 0
-        whole = len(weight) & -4
+        largest = 0
+        whole = len(gap) & -4
         for j in range(0, whole, 4):
-            p = p + (weight[j] if weight[j] < 1 else 0.0)
-            q = q + (weight[j + 1] if weight[j + 1] < 1 else 0.0)
-            r = r + (weight[j + 2] if weight[j + 2] < 1 else 0.0)
-            s = s + (weight[j + 3] if weight[j + 3] < 1 else 0.0)
-        for j in range(whole, len(weight)):
-            p = p + (weight[j] if weight[j] < 1 else 0.0)
-        for j in range(len(weight)):
-            ones = ones + (0 if weight[j] < 1 else 1)
-        totals[b] = (p + q) + (r + s) + (ones - 1)
+            p = p + (weight[j] if gap[j] < 0 else 0.0)
+            q = q + (weight[j + 1] if gap[j + 1] < 0 else 0.0)
+            r = r + (weight[j + 2] if gap[j + 2] < 0 else 0.0)
+            s = s + (weight[j + 3] if gap[j + 3] < 0 else 0.0)
+        for j in range(whole, len(gap)):
+            p = p + (weight[j] if gap[j] < 0 else 0.0)
+        for j in range(len(gap)):
+            largest = largest + (0 if gap[j] < 0 else 1)
+        rest = (p + q) + (r + s)
+        totals[b] = rest + (largest - 1)
 
 
 @bare
@@ -218,20 +219,19 @@ def _entropies(
     entropy: Floats,
     grad_logits: Floats,
 ) -> None:
-    """-sum pi log pi of each row, and its derivative."""
+    """-sum pi log pi of each row, and its derivative; pi and -log pi are written over what was there."""
     for b in range(gaps.shape[0]):
         gap, weight, slope = gaps[b], weights[b], grad_logits[b]
         share, log_total = 1 / (1 + totals[b]), log_totals[b]
         for j in range(len(gap)):
-            pi = weight[j] * share
+            weight[j] = weight[j] * share
             # Where the probability is 0, so is the term, however large the surprise.
-            terms[j] = pi * (log_total - gap[j] if pi > 0 else 0.0)
+            gap[j] = log_total - gap[j] if weight[j] > 0 else 0.0
+            terms[j] = weight[j] * gap[j]
         total = sum_of_row(terms)
         entropy[b] = total + 0.0
         for j in range(len(gap)):
-            pi = weight[j] * share
-            surprise = log_total - gap[j] if pi > 0 else 0.0
-            slope[j] = pi * (surprise - total) + 0.0
+            slope[j] = weight[j] * (gap[j] - total) + 0.0
 
 
 @inner

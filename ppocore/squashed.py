@@ -77,7 +77,7 @@ def squashed_gaussian_log_prob(mean: ArrayLike, log_std: ArrayLike, actions: Arr
     a = door.floats("actions", actions, "B D", interval="(-1, 1)", hint=hint)
     pre_tanh, log_slopes = np.empty_like(a), np.empty_like(a)
     _artanh_loop(a.ravel(), pre_tanh.ravel(), log_slopes.ravel())
-    log_prob, grad_mean, grad_log_std = gaussian_rows(m, s, pre_tanh)
+    (log_prob, grad_mean, grad_log_std, _), _ = gaussian_rows(m, s, pre_tanh)
     grad_actions = (2 * a - grad_mean) / ((1 - a) * (1 + a))
     return GaussianLogProb(
         door.out(log_prob - log_slopes.sum(axis=1)),

@@ -36,6 +36,7 @@ def kept_with(function, results, **inputs):
 # ACC-06 log-softmax, log-probability, entropy
 
 CATEGORICAL = ["ppocore.distributions:log_softmax_kernel", "ppocore.distributions:categorical_log_prob",
+               "ppocore.distributions:categorical_log_prob_and_entropy",
                "ppocore.distributions:categorical_entropy"]
 
 
@@ -228,6 +229,13 @@ def _() -> Outcome:
     ])
 
 
+@proof("ACC-07", "float64", "known_k3_kernel, given e^d - 1: the bits of k3_kernel, at 4,001 numbers from -2 to 2",
+       code=["ppocore.divergences:known_k3_kernel"])
+def _() -> Outcome:
+    whole, given = plain(divergences.k3_kernel), plain(divergences.known_k3_kernel)
+    return everywhere("numbers", ((whole(d) == given(d, np.expm1(d)), {"d": d}) for d in np.linspace(-2, 2, 4001)))
+
+
 @proof("ACC-07", "exact", "|d (e^d - 1)| <= (2 + |d|) k3(d): all coefficients of both series are >= 0", code=K3)
 def _() -> Outcome:
     # d > 0: 2 (e^d - 1 - d) - d^2;  d = -x < 0, times e^x: 2 (1 + x) + (x^2 - 2) e^x.
@@ -305,9 +313,10 @@ def _() -> Outcome:
 
 # ACC-09 Gaussians
 
-GAUSSIAN = ["ppocore.distributions:gaussian_log_prob_kernel", "ppocore.distributions:gaussian_log_prob",
-            "ppocore.distributions:gaussian_entropy"]
-GAUSSIAN_KL = ["ppocore.divergences:gaussian_kl_kernel", "ppocore.divergences:gaussian_kl"]
+GAUSSIAN = ["ppocore.distributions:gaussian_log_prob_kernel", "ppocore.distributions:gaussian_terms_kernel",
+            "ppocore.distributions:gaussian_log_prob", "ppocore.distributions:gaussian_entropy"]
+GAUSSIAN_KL = ["ppocore.divergences:gaussian_kl_kernel", "ppocore.divergences:gaussian_kl_terms_kernel",
+               "ppocore.divergences:gaussian_kl"]
 MOMENT = ["ppocore.importance:log_second_moment_kernel", "ppocore.importance:gaussian_weight_second_moment"]
 
 

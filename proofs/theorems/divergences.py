@@ -140,7 +140,7 @@ def gaussian_kernel(at):
 
 
 @proof("KL-06", "sympy", "the integral of p log(p/q) is the closed form; the kernel is it, and its derivatives",
-       code=[GAUSSIAN, HOME + "gaussian_kl"])
+       code=[GAUSSIAN, HOME + "gaussian_kl_terms_kernel", HOME + "gaussian_kl"])
 def _() -> Outcome:
     kl, by_mean, by_log_std, by_other_log_std = gaussian_kernel(GAUSS_AT)
     closed = gaussian_closed_form(M, S, N, R)

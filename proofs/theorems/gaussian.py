@@ -27,6 +27,7 @@ from proofs.methods.solver import every
 from proofs.methods.symbolic import array
 
 KERNEL, LOG_PROB = "ppocore.distributions:gaussian_log_prob_kernel", "ppocore.distributions:gaussian_log_prob"
+TERMS = "ppocore.distributions:gaussian_terms_kernel"
 ENTROPY = "ppocore.distributions:gaussian_entropy"
 SLOPE, ARTANH = "ppocore.squashed:log_tanh_slope_kernel", "ppocore.squashed:artanh_kernel"
 SQUASHED, SQUASHED_ENTROPY = "ppocore.squashed:squashed_gaussian_log_prob", "ppocore.squashed:squashed_gaussian_entropy"
@@ -49,7 +50,7 @@ def moment(k):
 
 
 @proof("GAU-01", "sympy", "kernel = log of the density, up to the rounding of log(2 pi)/2; slopes are its derivatives;"
-       " the density integrates to 1", code=[KERNEL, LOG_PROB])
+       " the density integrates to 1", code=[KERNEL, TERMS, LOG_PROB])
 def _() -> Outcome:
     value, by_mean, by_log_std = (
         x.expression for x in plain(distributions.gaussian_log_prob_kernel)(*(Formula(x, AT) for x in (M, S, X)))

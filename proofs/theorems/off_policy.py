@@ -17,6 +17,7 @@ from proofs.ledger.outcome import Outcome
 from proofs.methods.exact import everywhere
 from proofs.methods.polynomials import same
 from proofs.methods.rounding import ZERO, Desk
+from proofs.methods.softmax import body
 from proofs.methods.solver import on_every_path
 from proofs.methods.symbolic import Exp, Sym, reals, term
 from proofs.theorems.rollouts import (
@@ -35,7 +36,7 @@ from proofs.theorems.rollouts import (
     shipped,
 )
 
-WEIGHT = "ppocore.off_policy:clipped_weight_kernel"
+WEIGHT = ["ppocore.off_policy:clipped_weight_kernel", "ppocore.off_policy:least_kernel"]
 TRACE = ["ppocore.off_policy:trace_kernel", "ppocore.off_policy:_trace_loop", "ppocore.off_policy:vtrace",
          "ppocore.advantages:td_error_kernel"]
 STEMS = "r v n w c"
@@ -51,8 +52,9 @@ def shipped_trace(of: Rollout, rho: list[Any], trace: list[Any]) -> list[Any]:
     """Targets, then advantages, by the shipped loop, run on any numbers."""
     returns, advantages = (np.empty((len(of.rewards), 1), dtype=object) for _ in range(2))
     flags = [column([pair[i] for pair in of.flags]) for i in (0, 1)]
-    plain(off_policy._trace_loop)(
-        *map(column, of[:3]), *flags, column(rho), column(trace), of.gamma, returns, advantages)
+    carried = np.zeros((4, 1), dtype=object)
+    body(off_policy._trace_loop)(*map(column, of[:3]), *flags, 0, column(rho), column(trace), of.gamma,
+                                 len(returns) - 1, *carried, 0, 0, returns, advantages)
     return [*returns[:, 0], *advantages[:, 0]]
 
 
@@ -110,7 +112,7 @@ def _() -> Outcome:
 # VTR-02 the policy's own data
 
 
-@proof("VTR-02", "z3", "weight kernel = min(e^d, clip) on every path", code=[WEIGHT])
+@proof("VTR-02", "z3", "weight kernel = min(e^d, clip) on every path", code=WEIGHT)
 def _() -> Outcome:
     d, clip = reals("d clip")
     least = z3.If(Exp(d) > clip, clip, Exp(d))

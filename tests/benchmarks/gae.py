@@ -23,6 +23,8 @@ from ppocore import advantages
 
 GAMMA, LAMBDA = 0.99, 0.95
 SMALL = [(1, 1), (16, 1), (16, 4), (64, 4), (128, 4)]
+ALONE = (2048, 1)
+"""One environment, as in the example scripts of most libraries."""
 TIMES, WIDTHS = [128, 512, 4096], [8, 64, 512, 4096, 16384]
 TORCHRL_UP_TO = 1 << 23
 """Entries: it pads every episode to the longest, which takes 7 GB here and more than twice that at the next size."""
@@ -185,6 +187,7 @@ def unchecked(steps: int, width: int) -> Contenders:
 
 def main() -> None:
     asked = options(__doc__)
+    compare("GAE of one environment, float32, by (T, N)", [Case(str(ALONE), ALONE[0], partial(checked, *ALONE))], asked)
     for steps in TIMES[: 1 if asked.small else None]:
         compare(f"GAE, float32, {steps} steps, by (T, N)",
                 [Case(f"({steps}, {width})", steps * width, partial(checked, steps, width)) for width in WIDTHS], asked)

@@ -37,7 +37,7 @@ def test_targets_are_the_sums_of_equation_one_for_every_pattern_of_flags() -> No
     for flags in EVERY_FLAGS:
         columns = [np.array(x)[:, None] for x in (REWARDS, VALUES, AFTER, *flags, RHO, TRACE)]
         returns, advantages = np.empty((4, 1)), np.empty((4, 1))
-        _trace_loop(*columns, 0.5, returns, advantages)
+        _trace_loop(*columns[:5], 0, *columns[5:], 0.5, 3, *np.zeros((4, 1)), 0, 0, returns, advantages)
 
         assert returns[:, 0].tolist() == literal(*flags)
 
