@@ -234,7 +234,7 @@ class Doorman:
 
     # -- out ---------------------------------------------------------------------------------------
 
-    def out(self, result: Floats) -> Array:
+    def out(self, result: Array) -> Array:
         """`result` in the dtype of the inputs, as a fresh array without negative zeros."""
         with np.errstate(over="ignore"):
             return (result + 0.0).astype(self.dtype())
@@ -335,13 +335,12 @@ def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = (), anyhow: bool = F
     dtype, shape = first.dtype, first.shape
     if dtype != SINGLE and dtype != DOUBLE:
         return False
-    for array in floats:
+    return _alike(floats, dtype, shape, anyhow) and _alike(flags, FLAG, shape, anyhow)
+
+
+def _alike(arrays: tuple[Any, ...], dtype: np.dtype[Any], shape: tuple[int, ...], anyhow: bool) -> bool:
+    for array in arrays:
         if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape:
-            return False
-        if not (anyhow or array.flags.carray):
-            return False
-    for array in flags:
-        if type(array) is not np.ndarray or array.dtype is not FLAG or array.shape != shape:
             return False
         if not (anyhow or array.flags.carray):
             return False

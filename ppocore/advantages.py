@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
 from ppocore._kernels import admit, inner, kernel, strict
 from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
-from ppocore._tiles import plainly, tile
+from ppocore._tiles import plainly, upwards
 from ppocore.reductions import reduce_samples
 
 STD_EPS = 1e-8
@@ -553,13 +553,14 @@ def _narrow_gae(given: tuple[Any, ...], gamma: float, gae_lambda: float) -> GAE 
 
 def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     """Write the estimates of a rollout into `result`; whether every number that was used is finite."""
-    arrays: tuple[Any, ...] = (*rollout, *result)
+    arrays: Any = (*rollout, *result)
     if result.advantages.ndim != 2:
         arrays = tuple(x.reshape(len(x), -1) for x in arrays)
     steps, width = arrays[0].shape
     as_they_are = plainly(arrays)
     if width <= NARROW:
-        small = (*(x if as_they_are else x.copy() for x in arrays[:5]), gamma, gae_lambda, own_room(SCRATCH), *arrays[5:])
+        given = arrays[:5] if as_they_are else [x.copy() for x in arrays[:5]]
+        small = (*given, gamma, gae_lambda, own_room(SCRATCH), *arrays[5:])
         try:
             fine = _gae_small(*small)
         except TypeError:  # The first rollout of this dtype.
@@ -569,15 +570,11 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
             return True
 
     def sweep(part: range) -> bool:
-        first, later = part.start, np.zeros(part.stop - part.start)
-        if as_they_are:
-            return _gae_rows(*arrays[:5], gamma, gae_lambda, first, later, 0, first, *arrays[5:])
-        fine = []
-        for stop in range(steps, 0, -ROWS):
-            top = max(0, stop - ROWS)
-            given = tile(arrays[:5], np.s_[top:stop, first : part.stop], arrays[5].dtype)
-            fine.append(_gae_rows(*given, gamma, gae_lambda, 0, later, top, first, *arrays[5:]))
-        return all(fine)
+        later, fine = np.zeros(part.stop - part.start), True
+        for top, first, given in upwards(arrays[:5], part, steps if as_they_are else ROWS):
+            piece: tuple[Any, ...] = (*given, gamma, gae_lambda, first, later, top, part.start, *arrays[5:])
+            fine &= _gae_rows(*piece)
+        return fine
 
     if width <= COLUMNS:
         return sweep(range(width))

@@ -22,6 +22,7 @@ from ppocore import _threads
 from ppocore.advantages import GAE, NARROW, _gae_loop
 from ppocore.losses import CHUNK, LARGEST_LOG_RATIO
 from tests.closeness import assert_within
+from tests.test_pieces import CALLS
 from tests.test_softmax_rows import answers
 from tests.test_softmax_rows import batch as rows
 
@@ -121,8 +122,10 @@ def everything() -> str:
     """Digests of large calls, in as many threads as this process has."""
     both = (np.float32, np.float64)
     rollouts = [digest(estimates(rollout(WIDTHS[-1], dtype))) for dtype in both]
+    pieces = [digest(call(*made)) for dtype in both for call, make, _ in CALLS.values()
+              for given in [make((600, 700), dtype)] for made in (given, [np.asfortranarray(x) for x in given])]
     policies = [digest(answers(*rows(width, dtype))) for dtype in both for width in (5, 18)]
-    return " ".join(rollouts + policies + [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both])
+    return " ".join(rollouts + pieces + policies + [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both])
 
 
 def test_several_callers_at_once() -> None:
