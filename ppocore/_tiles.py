@@ -44,12 +44,13 @@ def tile(arrays: Sequence[NDArray[Any]], where: tuple[slice, ...], dtype: np.dty
     return made
 
 
-def upwards(arrays: Sequence[NDArray[Any]], columns: range, rows: int) -> Iterator[tuple[int, int, Any]]:
+def upwards(
+    arrays: Sequence[NDArray[Any]], columns: range, rows: int, as_they_are: bool
+) -> Iterator[tuple[int, int, Any]]:
     """So many rows at a time of arrays (T, N) of one dtype, from the last ones up.
 
-    Gives the first of the rows, where the columns begin in the arrays, and these: whole rows of what lies plainly.
+    Gives the first of the rows, where the columns begin in the arrays, and these: copies, or whole rows as they are.
     """
-    as_they_are = plainly(arrays)
     for stop in range(len(arrays[0]), 0, -rows):
         top = max(0, stop - rows)
         if as_they_are:

@@ -571,7 +571,7 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
 
     def sweep(part: range) -> bool:
         later, fine = np.zeros(part.stop - part.start), True
-        for top, first, given in upwards(arrays[:5], part, steps if as_they_are else ROWS):
+        for top, first, given in upwards(arrays[:5], part, steps if as_they_are else ROWS, as_they_are):
             piece: tuple[Any, ...] = (*given, gamma, gae_lambda, first, later, top, part.start, *arrays[5:])
             fine &= _gae_rows(*piece)
         return fine

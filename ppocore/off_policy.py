@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, ready
 from ppocore._kernels import kernel
 from ppocore._threads import THREADS, WORTH_IT, pieces, spread
-from ppocore._tiles import upwards
+from ppocore._tiles import plainly, upwards
 from ppocore.advantages import td_error_kernel
 
 COLUMNS = 512
@@ -252,14 +252,14 @@ def _traced(rollout: tuple[Any, ...], scalars: tuple[float, ...], result: VTrace
     gamma, gae_lambda, rho_clip, c_clip = scalars
     inputs = [x.reshape(len(x), -1) for x in rollout]
     results: Any = [x.reshape(len(x), -1) for x in result]
-    steps, width = inputs[0].shape
+    (steps, width), as_they_are = inputs[0].shape, plainly(inputs)
 
     def work(part: range) -> bool:
         count = part.stop - part.start
         rows = min(steps, max(1, PIECE // count))
         later, ahead, gains, deltas = np.zeros((4, count))
         room, fine = np.empty((2, rows, count)), True
-        for top, first, (new, old, r, v, v_next, ended, cut) in upwards(inputs, part, rows):
+        for top, first, (new, old, r, v, v_next, ended, cut) in upwards(inputs, part, rows, as_they_are):
             ratios, trace = room[:, : len(r)]
             fine &= _log_ratio_loop(new, old, first, ratios)
             with np.errstate(over="ignore", under="ignore"):
