@@ -14,7 +14,6 @@ _ROOMS = {
         "GAE",
         "discounted_returns",
         "gae",
-        "normalize_advantages",
         "td_errors",
     ),
     "bernoulli": (
@@ -87,6 +86,7 @@ _ROOMS = {
         "multidiscrete_kl",
         "multidiscrete_log_prob",
     ),
+    "normalization": ("normalize_advantages",),
     "off_policy": ("VTrace", "vtrace"),
     "optimizers": (
         "AdamStep",
@@ -142,7 +142,6 @@ if TYPE_CHECKING:
     from ppocore.advantages import GAE as GAE
     from ppocore.advantages import discounted_returns as discounted_returns
     from ppocore.advantages import gae as gae
-    from ppocore.advantages import normalize_advantages as normalize_advantages
     from ppocore.advantages import td_errors as td_errors
     from ppocore.bernoulli import BernoulliEntropy as BernoulliEntropy
     from ppocore.bernoulli import BernoulliKL as BernoulliKL
@@ -212,6 +211,7 @@ if TYPE_CHECKING:
     from ppocore.multidiscrete import multidiscrete_entropy as multidiscrete_entropy
     from ppocore.multidiscrete import multidiscrete_kl as multidiscrete_kl
     from ppocore.multidiscrete import multidiscrete_log_prob as multidiscrete_log_prob
+    from ppocore.normalization import normalize_advantages as normalize_advantages
     from ppocore.off_policy import VTrace as VTrace
     from ppocore.off_policy import vtrace as vtrace
     from ppocore.optimizers import AdamStep as AdamStep

@@ -335,15 +335,12 @@ def ready(floats: tuple[Any, ...], flags: tuple[Any, ...] = (), anyhow: bool = F
     dtype, shape = first.dtype, first.shape
     if dtype != SINGLE and dtype != DOUBLE:
         return False
-    return _alike(floats, dtype, shape, anyhow) and _alike(flags, FLAG, shape, anyhow)
-
-
-def _alike(arrays: tuple[Any, ...], dtype: np.dtype[Any], shape: tuple[int, ...], anyhow: bool) -> bool:
-    for array in arrays:
-        if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape:
-            return False
-        if not (anyhow or array.flags.carray):
-            return False
+    for arrays, kind in ((floats, dtype), (flags, FLAG)):
+        for array in arrays:
+            if type(array) is not np.ndarray or array.dtype is not kind or array.shape != shape:
+                return False
+            if not (anyhow or array.flags.carray):
+                return False
     return True
 
 

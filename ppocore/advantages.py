@@ -16,10 +16,6 @@ from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
 from ppocore._kernels import admit, inner, kernel, strict
 from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
 from ppocore._tiles import plainly, upwards
-from ppocore.reductions import reduce_samples
-
-STD_EPS = 1e-8
-"""Added to the standard deviation by `normalize_advantages`."""
 
 NARROW = 16
 """Rollouts of so few columns are swept some rows at a time, wider ones row by row: the vector units want long runs."""
@@ -266,56 +262,6 @@ def discounted_returns(
     return door.out(returns.reshape(r.shape))
 
 
-def normalize_advantages(advantages: ArrayLike, *, mask: ArrayLike | None = None) -> Array:
-    r"""Advantages with mean 0 and (nearly) standard deviation 1.
-
-    .. math:: \frac{A - \operatorname{mean}(A)}{\operatorname{std}(A) + 10^{-8}}
-
-    Parameters
-    ----------
-    advantages : array of float, shape (B,), or (B, L) with a mask
-        Masked slots are not used and may hold anything.
-    mask : array of bool, same shape, optional
-        True where the slot is valid; mean and standard deviation run over all valid slots together.
-
-    Returns
-    -------
-    array of float, same shape
-        0 at masked slots.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ or are empty, a used entry is not finite, or a row of the mask is all False.
-    TypeError
-        If a dtype is wrong.
-
-    Notes
-    -----
-    *Conventions.* The standard deviation divides by n (ddof 0); the 1e-8 is added outside the root.  Equal
-    advantages, and so also a single one, give 0.
-
-    *Accuracy.* In two passes.  With e = (h + 1) mean|A|, h the height of the sum over n slots (at most 18 +
-    log2 n) and D = std + 1e-8: u (e + |A - mean| (3 + (e + (h/2 + 4) std) / D)) / D.
-
-    *Theorems.* ACC-12, NORM-01, NORM-02.
-
-    References
-    ----------
-    Engstrom et al., Implementation Matters in Deep Policy Gradients, arXiv:2005.12729.  Mission row S0.
-
-    Examples
-    --------
-    >>> normalize_advantages([1, 3]).round(6)
-    array([-1.,  1.])
-    """
-    door = Doorman("normalize_advantages")
-    valid, (a,) = door.batch(mask, advantages=advantages)
-    deviations = np.where(valid, a - reduce_samples(a, valid, "mean")[0], 0.0)
-    variance, _ = reduce_samples(deviations * deviations, valid, "mean")
-    return door.out(deviations / (np.sqrt(variance) + STD_EPS))
-
-
 @kernel
 def td_error_kernel(reward: float, value: float, next_value: float, terminated: bool, gamma: float) -> float:
     """r + gamma V' - V, without V' where terminated.
@@ -559,7 +505,7 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     steps, width = arrays[0].shape
     as_they_are = plainly(arrays)
     if width <= NARROW:
-        given = arrays[:5] if as_they_are else [x.copy() for x in arrays[:5]]
+        given = arrays[:5] if as_they_are else tuple(x.copy() for x in arrays[:5])
         small = (*given, gamma, gae_lambda, own_room(SCRATCH), *arrays[5:])
         try:
             fine = _gae_small(*small)

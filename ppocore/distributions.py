@@ -223,7 +223,7 @@ def categorical_log_prob_and_entropy(
 
     *Accuracy.* As `categorical_log_prob` and `categorical_entropy`.
 
-    *Theorems.* ACC-06, CAT-01, CAT-02, CAT-03, CAT-04, CAT-05, CAT-06, PG-02.
+    *Theorems.* ACC-06, CAT-02, CAT-03.
 
     References
     ----------

@@ -12,9 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Bools, Doorman, Floats, ready
-from ppocore._kernels import kernel
+from ppocore._kernels import bare, kernel
+from ppocore._threads import THREADS, WORTH_IT, pieces, spread
 from ppocore._tiles import by_rows
-from ppocore.distributions import LARGEST_LOG_STD, LOG_STD_INTERVAL, log_softmax
+from ppocore.distributions import LARGEST_LOG_STD, LOG_STD_INTERVAL
+from ppocore.softmax_rows import log_prob_rows, sum_of_row
+
+CHUNK = 1 << 14
+"""Logits of each policy that are worked on together."""
+RUN = 4
+"""Chunks that a thread takes at a time."""
 
 
 class KLEstimate(NamedTuple):
@@ -234,6 +241,10 @@ def categorical_kl(
     (array([0.14384104]), array([[-0.25,  0.25]]))
     """
     door = Doorman("categorical_kl")
+    if ready((logits, other_logits), () if action_mask is None else (action_mask,)) and np.ndim(logits) == 2:
+        quick = _empty_kl(logits)
+        if kl_rows(logits, other_logits, action_mask, *quick):
+            return quick
     if action_mask is None:
         z = door.floats("logits", logits, "B A")
         other = door.floats("other_logits", other_logits, "B A")
@@ -242,13 +253,9 @@ def categorical_kl(
         legal = door.legal_actions(action_mask, "B A", ())
         z = door.floats("logits", logits, "B A", used=legal)
         other = door.floats("other_logits", other_logits, "B A", used=legal)
-    log_p, log_q = log_softmax(z, legal), log_softmax(other, legal)
-    kl = categorical_kl_rows(log_p, log_q, legal)
-    difference = np.subtract(log_p, log_q, out=np.zeros_like(log_p), where=legal)
-    p = np.exp(log_p)
-    return CategoricalKL(
-        door.out(kl), door.out(p * (difference - kl[:, None])), door.out(prob_difference(log_p, log_q, legal))
-    )
+    found = _empty_kl(z)
+    kl_rows(z, other, legal, *found)
+    return CategoricalKL(*(door.out(np.asarray(x, np.float64)) for x in found))
 
 
 def gaussian_kl(mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, other_log_std: ArrayLike) -> GaussianKL:
@@ -311,6 +318,33 @@ def gaussian_kl(mean: ArrayLike, log_std: ArrayLike, other_mean: ArrayLike, othe
     return GaussianKL(*map(door.out, result))
 
 
+def kl_rows(logits: Any, other_logits: Any, legal: Any, kl: Any, grad_logits: Any, grad_other_logits: Any) -> bool:
+    """Write KL(p, q) of every row of logits and its derivatives; False where a legal logit is not finite or a row has
+    none.  Chunk by chunk, in threads where large."""
+    length, width = logits.shape
+    size = min(length, max(1, CHUNK // width))
+
+    def work(part: range) -> bool:
+        room = np.empty((6, size, width))
+        for first in part:
+            rows = slice(first, min(first + size, part.stop))
+            log_p, log_q, p, q, falls, terms = room[:, : rows.stop - first]
+            mask = None if legal is None else legal[rows]
+            if not (log_prob_rows(logits[rows], mask, log_p) and log_prob_rows(other_logits[rows], mask, log_q)):
+                return False
+            with np.errstate(all="ignore"):
+                np.exp(log_p, p)
+                np.exp(log_q, q)
+                np.subtract(log_q, log_p, log_q)
+                np.expm1(-np.abs(log_q), falls)
+            _kl_terms(log_q.ravel(), p.ravel(), q.ravel(), falls.ravel(), terms.ravel())
+            _kl_slopes(log_q, p, q, falls, terms, kl[rows], grad_logits[rows], grad_other_logits[rows])
+        return True
+
+    threads = THREADS if logits.size >= WORTH_IT else 1
+    return all(spread(work, pieces(length, size, threads, RUN), threads))
+
+
 def categorical_kl_rows(log_p: Floats, log_q: Floats, legal: Bools) -> Floats:
     """KL(p, q) of every row of log-probabilities.  Unchecked."""
     kl = np.zeros(len(log_p))
@@ -323,6 +357,12 @@ def prob_difference(log_p: Floats, log_q: Floats, legal: Bools) -> Floats:
     gap = np.subtract(log_q, log_p, out=np.zeros_like(log_p), where=legal)
     larger = np.maximum(log_p, log_q)
     return np.exp(larger) * -np.expm1(-np.abs(gap)) * np.sign(gap)
+
+
+def _empty_kl(logits: Any) -> CategoricalKL:
+    """Room for the divergences of these rows; one block for the derivatives, lest two be fetched in every call."""
+    by_logits, by_other = np.empty((2, *logits.shape), logits.dtype)
+    return CategoricalKL(np.empty(len(logits), logits.dtype), by_logits, by_other)
 
 
 @kernel
@@ -359,6 +399,36 @@ def categorical_kl_term_kernel(log_p: float, log_q: float) -> float:
     if d < 0.5:
         return np.exp(log_p) * k3_kernel(d)  # type: ignore[no-any-return]
     return np.exp(log_q) - np.exp(log_p) * (1 + d)  # type: ignore[no-any-return]
+
+
+@bare
+def _kl_terms(gaps: Floats, p: Floats, q: Floats, falls: Floats, terms: Floats) -> None:
+    """`categorical_kl_term_kernel` without branches, of d = log q - log p, from p, q and expm1(-|d|); 0 where p and q
+    are."""
+    for i in range(len(terms)):
+        d = gaps[i]
+        tail = 1.0
+        for k in range(16, 2, -1):
+            tail = 1 + d * tail / k
+        k3 = d * d * tail / 2 if (d < 0.5) & (d > -0.5) else falls[i] - d
+        term = p[i] * k3 if d < 0.5 else q[i] - p[i] * (1 + d)
+        terms[i] = term if p[i] + q[i] > 0 else 0.0
+
+
+@bare
+def _kl_slopes(
+    gaps: Floats, p: Floats, q: Floats, falls: Floats, terms: Floats, kl: Floats, by_logits: Floats, by_other: Floats
+) -> None:
+    """The sum of the terms of each row, p (-d - KL), and q - p without cancellation."""
+    for b in range(len(kl)):
+        gap, mine, other, fall, term = gaps[b], p[b], q[b], falls[b], terms[b]
+        first, second = by_logits[b], by_other[b]
+        total = sum_of_row(term)
+        kl[b] = total + 0.0
+        for j in range(len(gap)):
+            d = gap[j] if mine[j] + other[j] > 0 else 0.0
+            first[j] = mine[j] * (0.0 - d - total) + 0.0
+            second[j] = (mine[j] * fall[j] if d < 0 else 0.0) - (other[j] * fall[j] if d > 0 else 0.0) + 0.0
 
 
 @kernel

@@ -6,13 +6,19 @@ see `ppocore.exact_importance_expectation` for finite spaces and `ppocore.batch_
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppocore._arrays import Array, Doorman, Floats
-from ppocore._kernels import kernel
+from ppocore._arrays import Array, Doorman, Floats, ready
+from ppocore._kernels import bare, kernel
+from ppocore._threads import own_room
+from ppocore.reductions import LANES, LARGEST, add_up, in_chunks, sums_in_chunks
+
+SMALLER = 2.0**-64
+"""What f is multiplied by where the sum of its weighted values overflows."""
 
 
 class Ratio(NamedTuple):
@@ -127,11 +133,7 @@ def importance_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> Im
     >>> print(importance_estimate([1, 5, 3], [0, 0, 0], [0, 0, 0]).estimate)
     3.0
     """
-    door, f, log_weights = _samples("importance_estimate", fx, log_p, log_q)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        weights = np.exp(log_weights)
-        terms = np.where(f == 0, 0.0, weights * f)
-        return _as_estimate(door, terms.mean(), weights / f.size, terms / f.size)
+    return _estimate("importance_estimate", fx, log_p, log_q, _unbiased)
 
 
 def self_normalized_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> ImportanceEstimate:
@@ -175,12 +177,7 @@ def self_normalized_estimate(fx: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) 
     >>> print(self_normalized_estimate([1, 5], [1000, 1000], [0, 0]).estimate)
     3.0
     """
-    door, f, log_weights = _samples("self_normalized_estimate", fx, log_p, log_q)
-    weights = _scaled_weights(log_weights)
-    weights = weights / weights.sum()
-    with np.errstate(over="ignore", invalid="ignore"):
-        estimate = (weights * f).sum()
-        return _as_estimate(door, estimate, weights, weights * (f - estimate))
+    return _estimate("self_normalized_estimate", fx, log_p, log_q, _self_normalized)
 
 
 def truncated_importance_estimate(
@@ -346,9 +343,12 @@ def effective_sample_size(log_weights: ArrayLike) -> float:
     >>> effective_sample_size([1000, 1000, 1000])
     3.0
     """
-    door = Doorman("effective_sample_size")
-    weights = _scaled_weights(door.floats("log_weights", log_weights, "n"))
-    return float(weights.sum() ** 2 / (weights * weights).sum())
+    given: Any = log_weights
+    if ready((given,)) and given.ndim == 1:
+        size = _effective_size(given)
+        if size < np.inf:
+            return size
+    return _effective_size(Doorman("effective_sample_size").floats("log_weights", log_weights, "n"))
 
 
 def gaussian_weight_second_moment(
@@ -436,6 +436,134 @@ def _as_estimate(door: Doorman, estimate: float, grad_fx: Floats, grad_log_p: Fl
     return ImportanceEstimate(door.scalar(estimate), door.out(grad_fx), door.out(grad_log_p))
 
 
-def _scaled_weights(log_weights: Floats) -> Floats:
-    with np.errstate(under="ignore"):
-        return np.exp(log_weights - log_weights.max())  # type: ignore[no-any-return]
+def _estimate(
+    function: str, fx: Any, log_p: Any, log_q: Any, estimator: Callable[[Any, Any, Any, Any, Any], float]
+) -> ImportanceEstimate:
+    """What `estimator` makes of the samples and writes into two gradients."""
+    if ready((fx, log_p, log_q)) and fx.ndim == 1:
+        # One block: of two, the allocator would give one back to the system, and fetch it again in the next call.
+        grad_fx, grad_log_p = np.empty((2, fx.size), fx.dtype)
+        estimate = estimator(fx, log_p, log_q, grad_fx, grad_log_p)
+        if abs(estimate) < LARGEST:
+            return ImportanceEstimate(fx.dtype.type(estimate + 0.0), grad_fx, grad_log_p)
+    door = Doorman(function)
+    f, p, q = (door.floats(name, x, "n") for name, x in (("fx", fx), ("log_p", log_p), ("log_q", log_q)))
+    grad_fx, grad_log_p = np.empty((2, f.size), door.dtype())
+    return ImportanceEstimate(door.scalar(estimator(f, p, q, grad_fx, grad_log_p)), grad_fx, grad_log_p)
+
+
+def _unbiased(f: Any, log_p: Any, log_q: Any, grad_fx: Any, grad_log_p: Any) -> float:
+    """Write the gradients, and return the mean of w f; NaN where an input is not finite."""
+
+    def work(i: slice, sums: Floats) -> None:
+        weights, fine = _weights(log_p[i], log_q[i], 0.0)
+        if not _weigh(weights, f[i], f.size, grad_fx[i], grad_log_p[i]) & fine:
+            weights[0] = np.nan
+        add_up(weights, None, 0.0, False, own_room(LANES), sums[0])
+
+    return sums_in_chunks(work, f.size, 1)[0] / f.size  # type: ignore[no-any-return]
+
+
+def _self_normalized(f: Any, log_p: Any, log_q: Any, grad_fx: Any, grad_log_p: Any) -> float:
+    """Write the gradients, and return the weighted mean of f; NaN where an input is not finite."""
+    largest = max(in_chunks(lambda i: _largest(log_p[i], log_q[i]), f.size))
+    scale = 1.0
+
+    def work(i: slice, sums: Floats) -> None:
+        weights, fine = _weights(log_p[i], log_q[i], largest)
+        add_up(weights, None, 0.0, False, own_room(LANES), sums[0])
+        if not _times(weights, f[i], scale) & fine:
+            weights[0] = np.nan
+        add_up(weights, None, 0.0, False, own_room(LANES), sums[1])
+
+    total, weighted = sums_in_chunks(work, f.size, 2)
+    if not abs(weighted) < np.inf:
+        scale = SMALLER
+        total, weighted = sums_in_chunks(work, f.size, 2)
+    estimate = weighted / total / scale
+
+    def finish(i: slice) -> None:
+        _share(_weights(log_p[i], log_q[i], largest)[0], f[i], total, estimate, grad_fx[i], grad_log_p[i])
+
+    in_chunks(finish, f.size)
+    return estimate
+
+
+def _effective_size(log_weights: Any) -> float:
+    largest = float(log_weights.max())
+
+    def work(i: slice, sums: Floats) -> None:
+        weights, fine = _weights(log_weights[i], None, largest)
+        if not fine:
+            weights[0] = np.nan
+        for row, squared in enumerate((False, True)):
+            add_up(weights, None, 0.0, squared, own_room(LANES), sums[row])
+
+    total, squares = sums_in_chunks(work, log_weights.size, 2)
+    return total * total / squares
+
+
+def _largest(log_p: Any, log_q: Any) -> float:
+    gaps = own_room(log_p.size)
+    _gaps(log_p, log_q, 0.0, gaps)
+    return float(gaps.max())
+
+
+def _weights(log_p: Any, log_q: Any, largest: float) -> tuple[Floats, bool]:
+    """exp of the log-weights minus the largest, in this thread's room after the lanes to add them up in; whether all
+    that came in is finite."""
+    weights = own_room(LANES + log_p.size)[LANES:]
+    fine = _gaps(log_p, log_q, largest, weights)
+    with np.errstate(all="ignore"):
+        np.exp(weights, weights)
+    return weights, fine
+
+
+@bare
+def _gaps(log_p: Floats, log_q: Floats | None, largest: float, gaps: Floats) -> bool:
+    """Write log-weights minus the largest; whether all that came in is finite."""
+    wrong = False
+    if log_q is None:
+        for i in range(len(gaps)):
+            p = np.float64(log_p[i])
+            gaps[i] = p - largest
+            wrong = wrong | (p - p != 0)
+    else:
+        for i in range(len(gaps)):
+            p, q = np.float64(log_p[i]), np.float64(log_q[i])
+            gaps[i] = p - q - largest
+            wrong = wrong | (p - p != 0) | (q - q != 0)
+    return not wrong
+
+
+@bare
+def _times(weights: Floats, f: Floats, scale: float) -> bool:
+    """Multiply the weights by f and a scale; whether every f is finite.  Where f is 0 no weight matters (inf * 0)."""
+    wrong = False
+    for i in range(len(weights)):
+        value = np.float64(f[i])
+        weights[i] = weights[i] * (value * scale) if value != 0 else 0.0
+        wrong = wrong | (value - value != 0)
+    return not wrong
+
+
+@bare
+def _weigh(weights: Floats, f: Floats, count: int, grad_fx: Floats, grad_log_p: Floats) -> bool:
+    """Write the gradients of a plain mean, and w f over the weights; whether every f is finite."""
+    for i in range(len(weights)):
+        grad_fx[i] = weights[i] / count
+    fine = _times(weights, f, 1.0)
+    for i in range(len(weights)):
+        grad_log_p[i] = weights[i] / count + 0.0
+    return fine
+
+
+@bare
+def _share(weights: Floats, f: Floats, total: float, estimate: float, grad_fx: Floats, grad_log_p: Floats) -> None:
+    """Write the gradients of a weighted mean."""
+    for i in range(len(weights)):
+        weights[i] = weights[i] / total
+    for i in range(len(weights)):
+        grad_fx[i] = weights[i]
+    for i in range(len(weights)):
+        grad_log_p[i] = weights[i] * (np.float64(f[i]) - estimate) + 0.0

@@ -16,19 +16,13 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
 from ppocore._kernels import admit, kernel, strict
 from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
-from ppocore.reductions import checked_reduction, fold, reduce_samples
+from ppocore.reductions import CHUNK, LARGEST, RUN, checked_reduction, fold, reduce_samples, tree
 from ppocore.value_losses import squared_error_terms
 
 NO_BAND = (np.inf, np.inf, np.inf)
 """The band that no ratio leaves: it turns the clipped objective into the surrogate."""
-CHUNK = 1 << 14
-"""Samples of a large batch that are worked on together: few enough to stay in the cache, and a power of two."""
-RUN = 4
-"""Chunks that a thread looks after at once: between two of them it may have to wait for the interpreter."""
 LARGEST_LOG_RATIO = 700.0
 """Log-ratios from here on are left to the loop that knows about overflow."""
-LARGEST_LOSS = 1e38
-"""Means from here on may be infinite as a float32 number."""
 CLIP_HINT = "Did you pass the upper end 1 + epsilon?"
 
 
@@ -568,12 +562,12 @@ def _in_chunks(new: Any, old: Any, advantages: Any, band: tuple[float, float, fl
 
     threads = THREADS if size >= WORTH_IT else 1
     parts = pieces(size, CHUNK, threads, RUN)
-    return _tree(np.concatenate(spread(work, parts, threads)).tolist())
+    return tree(np.concatenate(spread(work, parts, threads)).tolist())
 
 
 def _rounded(mean: float, gradient: Any) -> PolicyLoss | None:
     """The loss in the dtype of its gradient; None where it might not be finite there."""
-    return PolicyLoss(gradient.dtype.type(-mean + 0.0), gradient) if abs(mean) < LARGEST_LOSS else None
+    return PolicyLoss(gradient.dtype.type(-mean + 0.0), gradient) if abs(mean) < LARGEST else None
 
 
 def _chunk(
@@ -584,14 +578,6 @@ def _chunk(
         return np.nan
     np.exp(ratios, ratios)
     return _clip_ratio_loop(ratios, advantages, *band, weight, gradient)
-
-
-def _tree(sums: list[float]) -> float:
-    """The sum of a list in pairs, pairs of pairs and so on: an order that nothing but the length decides."""
-    while len(sums) > 1:
-        pairs = [sums[i] + sums[i + 1] for i in range(0, len(sums) - 1, 2)]
-        sums = pairs + sums[2 * len(pairs) :]
-    return sums[0]
 
 
 def _dual(door: Doorman, dual_clip: float | None) -> float:

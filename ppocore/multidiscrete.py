@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ppocore._arrays import Array, Bools, Doorman, Floats, Ints
-from ppocore.distributions import log_softmax
-from ppocore.divergences import categorical_kl_rows, prob_difference
+from ppocore.divergences import kl_rows
 from ppocore.softmax_rows import chosen_rows, entropy_rows
 
 
@@ -217,12 +216,10 @@ def multidiscrete_kl(logits: ArrayLike, other_logits: ArrayLike, nvec: Sequence[
     other = door.floats("other_logits", other_logits, "B A")
     sizes = door.lengths("nvec", nvec, z.shape[1], of="columns of logits")
     kl, grad_logits, grad_other = np.zeros(len(z)), np.empty_like(z), np.empty_like(z)
+    own = np.empty(len(z))
     for part in _slices(sizes):
-        legal = np.ones(z[:, part].shape, dtype=bool)
-        log_p, log_q = (log_softmax(np.ascontiguousarray(x[:, part]), legal) for x in (z, other))
-        own = categorical_kl_rows(log_p, log_q, legal)
-        grad_logits[:, part] = np.exp(log_p) * (log_p - log_q - own[:, None])
-        grad_other[:, part] = prob_difference(log_p, log_q, legal)
+        mine, others = (np.ascontiguousarray(x[:, part]) for x in (z, other))
+        kl_rows(mine, others, None, own, grad_logits[:, part], grad_other[:, part])
         kl = kl + own
     return MultiDiscreteKL(door.out(kl), door.out(grad_logits), door.out(grad_other))
 

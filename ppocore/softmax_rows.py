@@ -68,6 +68,18 @@ def chosen_and_entropy_rows(
     return _in_chunks(logits, legal, finish)
 
 
+def log_prob_rows(logits: Any, legal: Any, log_probs: Floats) -> bool:
+    """Write log pi of every action, -inf where illegal; False where a legal logit is not finite or a row has none."""
+    weights, totals = np.empty(logits.shape), np.empty(len(logits))
+    if not _gaps(logits, legal, log_probs):
+        return False
+    with np.errstate(all="ignore"):
+        np.exp(log_probs, weights)
+        _totals(log_probs, weights, totals)
+        np.subtract(log_probs, np.log1p(totals, totals)[:, None], log_probs)
+    return True
+
+
 def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None]) -> bool:
     """Hand every chunk of rows to `finish`; False as soon as a legal logit is not finite or a row has none."""
     length, width = logits.shape
@@ -82,7 +94,7 @@ def _in_chunks(logits: Any, legal: Any, finish: Callable[[_Chunk, slice], None])
                 if not _gaps(logits[rows], None if legal is None else legal[rows], chunk.gaps):
                     return False
                 np.exp(chunk.gaps, chunk.weights)
-                _totals(chunk.weights, chunk.totals)
+                _totals(chunk.gaps, chunk.weights, chunk.totals)
                 np.log1p(chunk.totals, chunk.log_totals)
                 finish(chunk, rows)
         return True
@@ -158,23 +170,24 @@ def _legal_gaps(logits: Floats, legal: Bools, gaps: Floats) -> bool:
 
 
 @bare
-def _totals(weights: Floats, totals: Floats) -> None:
-    """The sum of the weights of each row without one of the largest, which are 1."""
+def _totals(gaps: Floats, weights: Floats, totals: Floats) -> None:
+    """The sum of the weights of each row without one of the largest logits, whose weight is 1."""
     for b in range(len(totals)):
-        weight = weights[b]
+        gap, weight = gaps[b], weights[b]
         p = q = r = s = 0.0
-        ones = 0
-        whole = len(weight) & -4
+        largest = 0
+        whole = len(gap) & -4
         for j in range(0, whole, 4):
-            p = p + (weight[j] if weight[j] < 1 else 0.0)
-            q = q + (weight[j + 1] if weight[j + 1] < 1 else 0.0)
-            r = r + (weight[j + 2] if weight[j + 2] < 1 else 0.0)
-            s = s + (weight[j + 3] if weight[j + 3] < 1 else 0.0)
-        for j in range(whole, len(weight)):
-            p = p + (weight[j] if weight[j] < 1 else 0.0)
-        for j in range(len(weight)):
-            ones = ones + (0 if weight[j] < 1 else 1)
-        totals[b] = (p + q) + (r + s) + (ones - 1)
+            p = p + (weight[j] if gap[j] < 0 else 0.0)
+            q = q + (weight[j + 1] if gap[j + 1] < 0 else 0.0)
+            r = r + (weight[j + 2] if gap[j + 2] < 0 else 0.0)
+            s = s + (weight[j + 3] if gap[j + 3] < 0 else 0.0)
+        for j in range(whole, len(gap)):
+            p = p + (weight[j] if gap[j] < 0 else 0.0)
+        for j in range(len(gap)):
+            largest = largest + (0 if gap[j] < 0 else 1)
+        rest = (p + q) + (r + s)
+        totals[b] = rest + (largest - 1)
 
 
 @bare
@@ -206,39 +219,30 @@ def _entropies(
     entropy: Floats,
     grad_logits: Floats,
 ) -> None:
-    """-sum pi log pi of each row, and its derivative."""
+    """-sum pi log pi of each row, and its derivative; pi and -log pi are written over what was there."""
     for b in range(gaps.shape[0]):
         gap, weight, slope = gaps[b], weights[b], grad_logits[b]
         share, log_total = 1 / (1 + totals[b]), log_totals[b]
-        if len(gap) <= SHORT:
-            total = _short_entropy(gap, weight, share, log_total)
-        else:
-            for j in range(len(gap)):
-                terms[j] = _term(gap[j], weight[j] * share, log_total)
-            total = fold(terms)
+        for j in range(len(gap)):
+            weight[j] = weight[j] * share
+            # Where the probability is 0, so is the term, however large the surprise.
+            gap[j] = log_total - gap[j] if weight[j] > 0 else 0.0
+            terms[j] = weight[j] * gap[j]
+        total = sum_of_row(terms)
         entropy[b] = total + 0.0
         for j in range(len(gap)):
-            pi = weight[j] * share
-            surprise = log_total - gap[j] if pi > 0 else 0.0
-            slope[j] = pi * (surprise - total) + 0.0
+            slope[j] = weight[j] * (gap[j] - total) + 0.0
 
 
 @inner
-def _term(gap: float, pi: float, log_total: float) -> float:
-    """-pi log pi.  Where the probability is 0, so is the term, however large the surprise."""
-    return pi * (log_total - gap if pi > 0 else 0.0)
-
-
-@inner
-def _short_entropy(gap: Floats, weight: Floats, share: float, log_total: float) -> float:
-    """The sum of the terms of a row in four parts side by side."""
+def sum_of_row(terms: Floats) -> float:
+    """The sum of a row, over which a long one is written."""
+    if len(terms) > SHORT:
+        return fold(terms)
     p = q = r = s = 0.0
-    whole = len(gap) & -4
+    whole = len(terms) & -4
     for j in range(0, whole, 4):
-        p = p + _term(gap[j], weight[j] * share, log_total)
-        q = q + _term(gap[j + 1], weight[j + 1] * share, log_total)
-        r = r + _term(gap[j + 2], weight[j + 2] * share, log_total)
-        s = s + _term(gap[j + 3], weight[j + 3] * share, log_total)
-    for j in range(whole, len(gap)):
-        p = p + _term(gap[j], weight[j] * share, log_total)
+        p, q, r, s = p + terms[j], q + terms[j + 1], r + terms[j + 2], s + terms[j + 3]
+    for j in range(whole, len(terms)):
+        p = p + terms[j]
     return (p + q) + (r + s)

@@ -61,10 +61,10 @@ def token_gae(rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: 
     array([[ 2.,  0., -1.]])
     """
     door = Doorman("token_gae")
-    given: tuple[Any, Any, Any] = (rewards, values, mask)
+    given: tuple[Any, ...] = (rewards, values, mask)
     if ready(given[:2], given[2:], anyhow=True) and given[0].ndim == 2:
-        discount, decay = door.number("gamma", gamma, "[0, 1]"), door.number("gae_lambda", gae_lambda, "[0, 1]")
-        result, fine = _estimates(*given, discount, decay)
+        given += door.number("gamma", gamma, "[0, 1]"), door.number("gae_lambda", gae_lambda, "[0, 1]")
+        result, fine = _estimates(*given)
         if fine:
             return result
     # Something has to be converted, or refused, or overflows.
@@ -79,15 +79,15 @@ def token_gae(rewards: ArrayLike, values: ArrayLike, mask: ArrayLike, *, gamma: 
 
 def _estimates(rewards: Any, values: Any, valid: Any, gamma: float, gae_lambda: float) -> tuple[GAE, bool]:
     """The estimates; whether every row has a valid token and every number that counts is finite."""
-    room: Any = np.empty((2, *values.shape), values.dtype)
-    result = GAE(*room)
+    result = GAE(*np.empty((2, *values.shape), values.dtype))
 
-    def work(rows: slice, given: Any, rooms: Any) -> bool:
-        advantages = rooms[0].reshape(given[0].shape)
+    def work(rows: slice, given: list[Any], room: Any) -> bool:
+        advantages = room[0].reshape(given[0].shape)
         advantages.fill(0.0)
-        r, v, used = given
-        _token_gae_loop(r, v, used, gamma, gae_lambda, advantages)
-        return _write(advantages, v, used, room[0, rows], room[1, rows])
+        some_rewards, some_values, mask = given
+        _token_gae_loop(some_rewards, some_values, mask, gamma, gae_lambda, advantages)
+        written: Any = (result.advantages[rows], result.returns[rows])
+        return _write(advantages, some_values, mask, *written)
 
     return result, by_rows((rewards, values, valid), 1, work)
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocore import categorical_kl, gaussian_kl, kl_k1, kl_k2, kl_k3, squashed_gaussian_log_prob
-from ppocore._kernels import plain
-from ppocore.divergences import k3_kernel
+from ppocore import _threads, categorical_kl, divergences, gaussian_kl, kl_k1, kl_k2, kl_k3, squashed_gaussian_log_prob
+from ppocore._kernels import kernel, plain
+from ppocore.divergences import categorical_kl_term_kernel, k3_kernel
 from tests.closeness import assert_within
 from tests.strategies import deterministic, distributions
 
@@ -165,3 +165,96 @@ def test_categorical_kl_of_nearly_disjoint_policies_is_finite_and_right() -> Non
 
     assert_within(out.kl[0], 800.0, units=8)
     np.testing.assert_array_equal(out.grad_other_logits, [[-1, 1]])
+
+
+# Many rows
+
+
+def pairs(width: int, dtype: type, rows: int) -> tuple[Any, Any, Any]:
+    """Logits of policies close to one another and far apart, and a mask; masked logits may be anything."""
+    draw = np.random.default_rng(width)
+    logits = draw.normal(size=(rows, width)).astype(dtype)
+    moved = draw.choice([0.0, 1e-6, 0.1, 1.0, 100.0], size=(rows, 1)) * draw.normal(size=(rows, width))
+    other, legal = (logits + moved).astype(dtype), draw.random((rows, width)) < 0.7
+    legal[:, 0] = True
+    for z in (logits, other):
+        z[~legal] = draw.choice([np.nan, np.inf, 1e30], size=int((~legal).sum()))
+    return logits, other, legal
+
+
+def bits(results: Any) -> list[tuple[Any, bytes]]:
+    return [(x.dtype, x.tobytes()) for x in results]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [1, 2, 18, 65, 300])
+def test_rows_of_kl_are_the_same_however_they_come(monkeypatch: pytest.MonkeyPatch, width: int, dtype: type) -> None:
+    """In a large batch or alone, in whatever chunks, by any number of threads, however they lie in memory."""
+    logits, other, legal = pairs(width, dtype, _threads.WORTH_IT // width + 5)
+    for mask in (legal, None):
+        z, y = (x if mask is not None else np.where(legal, x, dtype(0)) for x in (logits, other))
+        whole = categorical_kl(z, y, action_mask=mask)
+        row = len(z) // 2
+        own = None if mask is None else mask[row : row + 1]
+        alone = categorical_kl(z[row : row + 1], y[row : row + 1], action_mask=own)
+        assert bits(alone) == bits(x[row : row + 1] for x in whole)
+        lying = np.asfortranarray(z), np.repeat(y, 2, axis=0)[::2]
+        assert bits(categorical_kl(*lying, action_mask=mask)) == bits(whole)
+        for threads, chunk in ((1, 4099), (2, 1 << 14), (4, 1 << 12)):
+            monkeypatch.setattr(divergences, "THREADS", threads)
+            monkeypatch.setattr(divergences, "CHUNK", chunk)
+            assert bits(categorical_kl(z, y, action_mask=mask)) == bits(whole)
+        monkeypatch.undo()
+        for x in whole:
+            assert not np.signbit(x[x == 0]).any()
+
+
+@pytest.mark.parametrize("width", [2, 18, 300])
+def test_kl_of_rows_and_its_derivatives_are_the_definition(width: int) -> None:
+    """u times generous scales: ACC-08 has the bound itself."""
+    logits, other, legal = pairs(width, np.float64, 24)
+    found = categorical_kl(logits, other, action_mask=legal)
+    for b in range(24):
+        with localcontext() as context:
+            context.prec = 80
+            tables = []
+            for z in (logits[b], other[b]):
+                powers = [Decimal(float(x)).exp() if ok else Decimal(0) for x, ok in zip(z, legal[b], strict=True)]
+                tables.append([power / sum(powers) for power in powers])
+            p, q = tables
+            gaps = [(x / y).ln() if ok else Decimal(0) for x, y, ok in zip(p, q, legal[b], strict=True)]
+            kl = sum((x * gap for x, gap in zip(p, gaps, strict=True)), Decimal(0))
+            slopes = [x * (gap - kl) for x, gap in zip(p, gaps, strict=True)]
+        reach = float(max(map(abs, gaps))) + 1
+        assert_within(found.kl[b], float(kl), units=16, scale=reach * width)
+        assert_within(found.grad_logits[b], [float(x) for x in slopes], units=16, scale=reach * reach * width)
+        rises = [float(y - x) for x, y in zip(p, q, strict=True)]
+        assert_within(found.grad_other_logits[b], rises, units=16, scale=reach * width)
+        assert not found.grad_logits[b][~legal[b]].any()
+        assert not found.grad_other_logits[b][~legal[b]].any()
+
+
+def test_terms_in_a_loop_are_those_of_the_kernel() -> None:
+    """The same bits, given the same exp and expm1: a loop without branches says nothing new."""
+    draw = np.random.default_rng(3)
+    log_p = -draw.exponential(size=4000)
+    gaps = draw.normal(size=4000) * draw.choice([1e-9, 1e-3, 0.4, 3.0], size=4000)
+    log_q = log_p + gaps
+    gaps = log_q - log_p
+    p, q, falls = (np.array([kernel(x) for x in xs]) for kernel, xs in
+                   ((_exp, log_p), (_exp, log_q), (_expm1, -np.abs(gaps))))  # fmt: skip
+    terms = np.empty(4000)
+
+    divergences._kl_terms(gaps, p, q, falls, terms)
+
+    assert terms.tolist() == [categorical_kl_term_kernel(x, y) for x, y in zip(log_p, log_q, strict=True)]
+
+
+@kernel
+def _exp(x: float) -> float:
+    return np.exp(x)  # type: ignore[no-any-return]
+
+
+@kernel
+def _expm1(x: float) -> float:
+    return np.expm1(x)  # type: ignore[no-any-return]

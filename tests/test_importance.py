@@ -5,6 +5,7 @@ The statistical test states its false-alarm rate and its power; its seed is fixe
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -26,6 +27,8 @@ from ppocore import (
     self_normalized_estimate,
     truncated_importance_estimate,
 )
+from ppocore._threads import WORTH_IT
+from ppocore.reductions import CHUNK
 from tests.closeness import assert_within
 from tests.strategies import deterministic, distributions
 
@@ -181,3 +184,50 @@ def test_per_decision_estimate_skips_masked_steps() -> None:
 
 def test_importance_estimate_ignores_an_overflowing_weight_where_f_is_zero() -> None:
     assert importance_estimate([0.0, 1.0], [800.0, 0.0], [0.0, 0.0]).estimate == 0.5
+
+
+EDGES = [1, 7, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 3, WORTH_IT + 5]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", EDGES)
+def test_estimates_are_the_exact_sums_wherever_chunks_end(size: int, dtype: type) -> None:
+    rng = np.random.default_rng(size)
+    f, p, q = (rng.normal(size=size).astype(dtype) for _ in range(3))
+    wide, weights = f.astype(np.float64), np.exp(p.astype(np.float64) - q)
+    total, squares = math.fsum(weights), math.fsum(weights**2)
+    mean, share = math.fsum(weights * wide) / size, math.fsum(weights * wide) / total
+    room = {"rtol": 2 * float(np.finfo(dtype).eps), "atol": 1e-14 * float(np.abs(weights * wide).mean())}
+
+    plain, weighted = importance_estimate(f, p, q), self_normalized_estimate(f, p, q)
+
+    np.testing.assert_allclose(plain.estimate, mean, **room)
+    np.testing.assert_allclose(plain.grad_fx, weights / size, rtol=2 * np.finfo(dtype).eps + 1e-14)
+    np.testing.assert_allclose(plain.grad_log_p, weights * wide / size, rtol=2 * np.finfo(dtype).eps + 1e-14)
+    np.testing.assert_allclose(weighted.estimate, share, **room)
+    np.testing.assert_allclose(weighted.grad_fx, weights / total, rtol=2 * np.finfo(dtype).eps + 1e-13)
+    np.testing.assert_allclose(weighted.grad_log_p, weights / total * (wide - share), atol=1e-13 / size,
+                               rtol=2 * np.finfo(dtype).eps + 1e-13)  # fmt: skip
+    assert plain.grad_fx.dtype == weighted.grad_log_p.dtype == dtype
+    assert math.isclose(effective_sample_size(p - q), total**2 / squares, rel_tol=1e-5)
+    assert math.isclose(effective_sample_size(np.log(weights)), total**2 / squares, rel_tol=1e-12)
+
+
+def test_estimates_of_numbers_whose_sum_overflows() -> None:
+    huge, zeros = np.full(3, 1.7e308), np.zeros(3)
+
+    assert math.isclose(self_normalized_estimate(huge, zeros, zeros).estimate, 1.7e308)
+    assert importance_estimate(huge, zeros, zeros).estimate == np.inf
+    assert importance_estimate([0.0, 2.0, 2.0], [800.0, 0.0, 0.0], zeros).estimate == 4 / 3
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("function", [importance_estimate, self_normalized_estimate])
+def test_estimates_find_what_is_not_finite_wherever_it_is(function: Any, place: int) -> None:
+    for wrong in (np.nan, np.inf, -np.inf):
+        given = np.zeros((3, CHUNK + 3), np.float32)
+        given[place, CHUNK + 1] = wrong
+        with pytest.raises(ValueError, match=rf"\[{CHUNK + 1}\] is {wrong}; every entry must be finite"):
+            function(*given)
+        with pytest.raises(ValueError, match=rf"log_weights\[{CHUNK + 1}\] is {wrong}; every entry must be finite"):
+            effective_sample_size(given[place])

@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 import ppocore
-from ppocore import _threads
+from ppocore import _threads, reductions
 from ppocore.advantages import GAE, NARROW, _gae_loop
-from ppocore.losses import CHUNK, LARGEST_LOG_RATIO
+from ppocore.losses import LARGEST_LOG_RATIO
+from ppocore.reductions import CHUNK
 from tests.closeness import assert_within
 from tests.test_pieces import CALLS
 from tests.test_softmax_rows import answers
@@ -50,6 +51,25 @@ def batch(size: int, dtype: type) -> tuple[Any, ...]:
 
 def clipped(given: tuple[Any, ...]) -> Any:
     return ppocore.clip_loss(*given, clip_eps=0.2, dual_clip=3.0)
+
+
+def reduced(given: Any) -> list[Any]:
+    """Everything that is made of sums over a batch, from three arrays and a mask, all (B, L)."""
+    *x, mask = given
+    flat = [[y.ravel() for y in x] if isinstance(x[0], np.ndarray) else [sum(y, []) for y in x]][0]
+    means = [mean(x[0], mask) for mean in (ppocore.masked_mean, ppocore.sequence_mean, ppocore.sequence_sum_mean)]
+    estimates = [ppocore.importance_estimate(*flat), ppocore.self_normalized_estimate(*flat)]
+    return [entry for result in (*means, *estimates) for entry in result] + [
+        ppocore.normalize_advantages(flat[0]), ppocore.normalize_advantages(x[0], mask=mask),
+        ppocore.effective_sample_size(flat[1])]  # fmt: skip
+
+
+def masked(shape: tuple[int, int], dtype: type) -> tuple[Any, Any, Any, Any]:
+    rng = np.random.default_rng(shape)
+    mask = rng.random(shape) < 0.7
+    mask[:, -1] = True
+    a, b, c = (rng.normal(size=shape).astype(dtype) for _ in range(3))
+    return a, b, c, mask
 
 
 def digest(results: Any) -> str:
@@ -125,7 +145,36 @@ def everything() -> str:
     pieces = [digest(call(*made)) for dtype in both for call, make, _ in CALLS.values()
               for given in [make((600, 700), dtype)] for made in (given, [np.asfortranarray(x) for x in given])]
     policies = [digest(answers(*rows(width, dtype))) for dtype in both for width in (5, 18)]
-    return " ".join(rollouts + pieces + policies + [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both])
+    sums = [digest(reduced(masked((40, 1 << 13), dtype))) for dtype in both]
+    losses = [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both]
+    return " ".join(rollouts + pieces + policies + sums + losses)
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("shape", [(3, 2 * CHUNK + 3), (_threads.WORTH_IT // 40 + 1, 40), (2, _threads.WORTH_IT)])
+def test_sums_over_a_batch_for_any_number_of_threads_and_layout(
+    shape: tuple[int, int], dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = masked(shape, dtype)
+    before, found = digest(given), set()
+    strided = [np.repeat(x, 2, axis=1)[:, ::2] for x in given]
+    for threads in (1, 2, 4, 32):  # Only many cut the chunks into other runs.
+        monkeypatch.setattr(reductions, "THREADS", threads)
+        found |= {digest(reduced(given)), digest(reduced(tuple(strided)))}
+
+    assert len(found) == 1
+    assert digest(given) == before
+
+
+def test_sums_over_a_batch_from_lists() -> None:
+    given = masked((3, 70), np.float64)
+    frozen = [x.copy() for x in given]
+    for x in frozen:
+        x.setflags(write=False)
+    found = digest(reduced(given))
+
+    assert digest(reduced(tuple(x.tolist() for x in given))) == found
+    assert digest(reduced(tuple(frozen))) == found
 
 
 def test_several_callers_at_once() -> None:

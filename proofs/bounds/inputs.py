@@ -363,6 +363,7 @@ INPUTS: dict[str, Callable[[Draw, int], Made]] = {
     "categorical_entropy": _categorical,
     "categorical_kl": _categorical_kl,
     "categorical_log_prob": _categorical_log_prob,
+    "categorical_log_prob_and_entropy": _categorical_log_prob,
     "cispo_loss": _cispo_loss,
     "clip_fraction": _clip_fraction,
     "clip_grad_norm": _grads,

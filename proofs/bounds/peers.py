@@ -28,6 +28,9 @@ GRADIENTS: dict[str, dict[str, tuple[str, str]]] = {
     "categorical_entropy": {"grad_logits": ("entropy", "logits")},
     "categorical_kl": {"grad_logits": ("kl", "logits"), "grad_other_logits": ("kl", "other_logits")},
     "categorical_log_prob": {"grad_logits": ("log_prob", "logits")},
+    "categorical_log_prob_and_entropy": {
+        "log_prob_grad_logits": ("log_prob", "logits"), "entropy_grad_logits": ("entropy", "logits"),
+    },
     "cispo_loss": POLICY_LOSS,
     "clip_loss": POLICY_LOSS,
     "gspo_loss": POLICY_LOSS,

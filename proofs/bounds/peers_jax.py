@@ -180,6 +180,10 @@ def categorical_entropy(logits, action_mask):
     return {"entropy": -(jnp.exp(log_p) * log_p).sum(-1)}
 
 
+def categorical_log_prob_and_entropy(logits, actions, action_mask):
+    return categorical_log_prob(logits, actions, action_mask) | categorical_entropy(logits, action_mask)
+
+
 def categorical_kl(logits, other_logits, action_mask):
     return {"kl": _kl(_log_softmax(logits, action_mask), _log_softmax(other_logits, action_mask))}
 

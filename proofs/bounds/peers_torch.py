@@ -177,6 +177,10 @@ def categorical_entropy(logits, action_mask):
     return {"entropy": _categorical(logits, action_mask).entropy()}
 
 
+def categorical_log_prob_and_entropy(logits, actions, action_mask):
+    return categorical_log_prob(logits, actions, action_mask) | categorical_entropy(logits, action_mask)
+
+
 def categorical_kl(logits, other_logits, action_mask):
     return {"kl": kl_divergence(_categorical(logits, action_mask), _categorical(other_logits, action_mask))}
 

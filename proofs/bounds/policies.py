@@ -72,6 +72,22 @@ def categorical_entropy(true: Any, logits: Balls, action_mask: Any = None) -> di
     return {"entropy": entropy, "grad_logits": probs * (error + entropy[:, None] + gap * (error + LIBM + 2))}
 
 
+@bound(
+    "categorical_log_prob_and_entropy", "ACC-06",
+    log_prob="as categorical_log_prob", entropy="as categorical_entropy",
+    log_prob_grad_logits="as categorical_log_prob", entropy_grad_logits="as categorical_entropy",
+)
+def categorical_log_prob_and_entropy(
+    true: Any, logits: Balls, actions: Any, action_mask: Any = None
+) -> dict[str, Balls]:
+    log_prob = categorical_log_prob(true, logits, actions, action_mask)
+    entropy = categorical_entropy(true, logits, action_mask)
+    return {
+        "log_prob": log_prob["log_prob"], "entropy": entropy["entropy"],
+        "log_prob_grad_logits": log_prob["grad_logits"], "entropy_grad_logits": entropy["grad_logits"],
+    }  # fmt: skip
+
+
 def half_log_two_pi() -> arb:
     return (2 * arb.pi()).log() / 2
 

@@ -1,4 +1,4 @@
-"""Bounds of `ppocore.reductions`: sums by NumPy's tree, then one division."""
+"""Bounds of `ppocore.reductions`: sums by NumPy's tree or one no higher, then one division."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from ppocore import reductions
+
 BLOCK, LANES = 128, 8
 
 
@@ -44,3 +46,27 @@ def numpy_sum(x: Sequence[Any]) -> Any:
         return total
     half = n // 2 - n // 2 % LANES
     return numpy_sum(x[:half]) + numpy_sum(x[half:])
+
+
+def chunked_sum(x: Sequence[Any]) -> Any:
+    """The sum in the order of `ppocore.reductions.moment`, for numbers of any kind."""
+    sums = []
+    for first in range(0, len(x), reductions.CHUNK):
+        chunk = x[first : first + reductions.CHUNK]
+        lanes = list(chunk[: reductions.LANES])
+        for i in range(len(lanes), len(chunk)):
+            lanes[i % len(lanes)] += chunk[i]
+        while len(lanes) > 1:
+            half = (len(lanes) + 1) // 2
+            lanes = [a + b for a, b in zip(lanes, lanes[half:], strict=False)] + lanes[len(lanes) - half : half]
+        sums += lanes
+    while len(sums) > 1:
+        sums = [sum(sums[i + 1 : i + 2], sums[i]) for i in range(0, len(sums), 2)]
+    return sums[0]
+
+
+def chunked_height(n: int) -> int:
+    """The most additions that any of n numbers goes through in that order."""
+    chunks, longest = -(-n // reductions.CHUNK), min(n, reductions.CHUNK)
+    rows = -(-longest // reductions.LANES)
+    return rows - 1 + (min(longest, reductions.LANES) - 1).bit_length() + (chunks - 1).bit_length()

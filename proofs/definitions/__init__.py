@@ -62,6 +62,9 @@ _ROUTES: dict[str, tuple[Definition, ...]] = {
     "adapt_kl_coef": (optimizers.adapt_kl_coef, optimizers.adapt_kl_coef_by_quotient),
     "categorical_log_prob": (dist.categorical_log_prob, dist.categorical_log_prob_by_partition),
     "categorical_entropy": (dist.categorical_entropy, dist.categorical_entropy_by_partition),
+    "categorical_log_prob_and_entropy": (
+        dist.categorical_log_prob_and_entropy, dist.categorical_log_prob_and_entropy_by_partition
+    ),
     "gaussian_log_prob": (dist.gaussian_log_prob, dist.gaussian_log_prob_of_density),
     "gaussian_entropy": (dist.gaussian_entropy, dist.gaussian_entropy_by_integral),
     "squashed_gaussian_log_prob": (dist.squashed_gaussian_log_prob, dist.squashed_gaussian_log_prob_by_slope),

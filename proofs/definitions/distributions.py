@@ -90,6 +90,33 @@ def _rowwise(term: Callable[..., Number]) -> Callable[..., Row]:
     return lambda *arrays: [total(row) for row in each(term, *arrays)]
 
 
+def categorical_log_prob_and_entropy(
+    logits: Nested, actions: list[int], *, action_mask: Nested = None
+) -> dict[str, Nested]:
+    """Both, each by its own definition."""
+    return _both(
+        categorical_log_prob(logits, actions, action_mask=action_mask),
+        categorical_entropy(logits, action_mask=action_mask),
+    )
+
+
+def categorical_log_prob_and_entropy_by_partition(
+    logits: Nested, actions: list[int], *, action_mask: Nested = None
+) -> dict[str, Nested]:
+    """Both, each by its log-partition."""
+    return _both(
+        categorical_log_prob_by_partition(logits, actions, action_mask=action_mask),
+        categorical_entropy_by_partition(logits, action_mask=action_mask),
+    )
+
+
+def _both(log_prob: dict[str, Nested], entropy: dict[str, Nested]) -> dict[str, Nested]:
+    return {
+        "log_prob": log_prob["log_prob"], "entropy": entropy["entropy"],
+        "log_prob_grad_logits": log_prob["grad_logits"], "entropy_grad_logits": entropy["grad_logits"],
+    }  # fmt: skip
+
+
 def gaussian_log_prob(mean: Nested, log_std: Nested, actions: Nested) -> dict[str, Nested]:
     r"""sum_d log N(a_d; m_d, s_d)."""
     def formula(mean: Nested, log_std: Nested, actions: Nested) -> Row:

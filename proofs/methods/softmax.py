@@ -33,7 +33,10 @@ class Softmax:
 
     def __init__(self, logits: list[Any], legal: tuple[bool, ...]) -> None:
         self.gaps = table(*logits)
-        self.right = body(softmax_rows._gaps)(table(*logits), table(*legal), self.gaps)
+        if all(legal):
+            self.right = body(softmax_rows._open_gaps)(table(*logits), self.gaps)
+        else:
+            self.right = body(softmax_rows._legal_gaps)(table(*logits), table(*legal), self.gaps)
         zero = logits[0] * 0
         self.weights = table(*(gap.exp() if ok else zero for gap, ok in zip(self.gaps[0], legal, strict=True)))
         self.totals = table(zero)[0]
@@ -43,10 +46,10 @@ class Softmax:
 
     def chosen(self, action: int) -> tuple[bool, Any, list[Any]]:
         """Whether all is finite, log pi of the action, its derivatives."""
-        taken, slopes = self.log_totals.copy(), self.gaps.copy()
-        body(softmax_rows._take)(self.gaps, [action], taken)
+        taken, log_prob, slopes = self.log_totals.copy(), self.log_totals.copy(), self.gaps.copy()
+        body(softmax_rows._take)(self.gaps, self.log_totals, [action], taken, log_prob)
         body(softmax_rows._chosen_slopes)(self.weights, self.totals, [action], np.expm1(taken), slopes)
-        return self.right, taken[0], list(slopes[0])
+        return self.right, log_prob[0], list(slopes[0])
 
     def entropy(self) -> tuple[bool, Any, list[Any], list[Any], list[Any]]:
         """Whether all is finite, the entropy, its derivatives, all pi and all -log pi."""

@@ -12,8 +12,9 @@ from flint import fmpq
 import ppocore
 from ppocore import advantages, losses, optimizers, token_advantages, value_losses
 from ppocore._kernels import plain
+from ppocore.reductions import CHUNK, LANES
 from proofs.bounds import terms
-from proofs.bounds.trees import height, numpy_sum
+from proofs.bounds.trees import chunked_height, chunked_sum, height, numpy_sum
 from proofs.ledger import proof, refutation
 from proofs.ledger.outcome import Outcome
 from proofs.methods import coq
@@ -67,15 +68,33 @@ def _() -> Outcome:
     return everywhere("sizes", sums())
 
 
-@proof("ACC-01", "float64", "masked_mean adds in that order: the same bits for n <= 600, so h is the height")
+@proof("ACC-01", "float64", "trajectory_mean adds in that order: the same bits for n <= 600, so h is the height")
 def _() -> Outcome:
-    draw = np.random.default_rng(600)
-    numbers = draw.normal(size=600) * 10.0 ** draw.integers(-8, 8, 600)
+    numbers = _of_all_sizes(600)
     return everywhere("sums", (
-        (float(ppocore.masked_mean(numbers[:n], np.ones(n, dtype=bool)).mean) == numpy_sum(numbers[:n].tolist()) / n,
-         {"n": n})
+        (float(ppocore.trajectory_mean(numbers[:n], [n]).mean) == numpy_sum(numbers[:n].tolist()), {"n": n})
         for n in range(1, 601)
     ))
+
+
+@proof("ACC-01", "float64", "masked_mean adds in lanes and halves: the same bits for n <= 600 and more, no higher")
+def _() -> Outcome:
+    most = 3 * CHUNK + 5
+    numbers, edges = _of_all_sizes(most), (LANES, LANES + 1, 3 * LANES - 1, CHUNK, CHUNK + 1, most)
+
+    def sums():
+        for n in (*range(1, 601), *edges):
+            mean = float(ppocore.masked_mean(numbers[:n], np.ones(n, dtype=bool)).mean)
+            yield mean == chunked_sum(numbers[:n].tolist()) / n, {"n": n}
+        for n in (*range(1, 3000), *edges, *(3**k for k in range(8, 20)), *(2**k + 1 for k in range(8, 30))):
+            yield chunked_height(n) <= height(n), {"n": n}
+
+    return everywhere("sums", sums())
+
+
+def _of_all_sizes(count):
+    draw = np.random.default_rng(600)
+    return draw.normal(size=count) * 10.0 ** draw.integers(-8, 8, count)
 
 
 def _one_rounding(x):
@@ -87,8 +106,8 @@ def _one_rounding(x):
 
 @refutation("ACC-01", "float64", "a mean costs one rounding, whatever n is", claim=_one_rounding)
 def _() -> Outcome:
-    tiny = 1.5 * 2.0**-53
-    return examined(_one_rounding, x=(1.0, *[tiny] * 6))
+    tiny = 0.875 * 2.0**-53
+    return examined(_one_rounding, x=(1.0, tiny, tiny, 0.0, tiny, 0.0, 0.0, 0.0))
 
 
 # ACC-02 the exponential of a difference

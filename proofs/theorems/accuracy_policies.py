@@ -36,6 +36,7 @@ def kept_with(function, results, **inputs):
 # ACC-06 log-softmax, log-probability, entropy
 
 CATEGORICAL = ["ppocore.distributions:log_softmax_kernel", "ppocore.distributions:categorical_log_prob",
+               "ppocore.distributions:categorical_log_prob_and_entropy",
                "ppocore.distributions:categorical_entropy"]
 
 
@@ -568,7 +569,7 @@ def _() -> Outcome:
 # ACC-12 means, variances, normalisation
 
 MOMENTS = ["ppocore.optimizers:running_moments", "ppocore.optimizers:update_moments",
-           "ppocore.advantages:normalize_advantages", "ppocore.diagnostics:explained_variance"]
+           "ppocore.normalization:normalize_advantages", "ppocore.diagnostics:explained_variance"]
 
 
 @proof("ACC-12", "flint", "the error of the mean enters a two-pass variance squared, n <= 12", code=MOMENTS)

@@ -26,7 +26,8 @@ from proofs.methods.symbolic import Exp, Log, Sym, array, reals, term
 
 HOME = "ppocore.distributions:"
 KERNEL, LOG_PROB, ENTROPY = HOME + "log_softmax_kernel", HOME + "categorical_log_prob", HOME + "categorical_entropy"
-CHUNKS = ["ppocore.softmax_rows:_gaps", "ppocore.softmax_rows:_totals"]
+BOTH = HOME + "categorical_log_prob_and_entropy"
+CHUNKS = [f"ppocore.softmax_rows:{name}" for name in ("_open_gaps", "_legal_gaps", "_totals")]
 CHOSEN = [*CHUNKS, "ppocore.softmax_rows:_take", "ppocore.softmax_rows:_chosen_slopes"]
 F = Fraction
 SIZE = 3
@@ -123,7 +124,7 @@ def _() -> Outcome:
 
 
 @proof("CAT-02", "z3", f"{WHERE}: in chunks, ties counted apart: the kernel's log-probability, and 1[i = j] - pi_j",
-       code=[*CHOSEN, LOG_PROB])
+       code=[*CHOSEN, LOG_PROB, BOTH])
 def _() -> Outcome:
     def proves(region, action):
         def run():
@@ -167,7 +168,7 @@ def _() -> Outcome:
 
 
 @proof("CAT-03", "z3", f"{WHERE}: in chunks: pi and -log pi of the kernel, H = -sum pi log pi, -pi (log pi + H)",
-       code=[*CHUNKS, "ppocore.softmax_rows:_entropies", ENTROPY])
+       code=[*CHUNKS, "ppocore.softmax_rows:_entropies", ENTROPY, BOTH])
 def _() -> Outcome:
     def proves(region):
         def run():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ppocore import advantages, groups
+from ppocore import groups, normalization
 from proofs.definitions.groups import dr_grpo_advantages, rloo_advantages
 from proofs.ledger import proof, proved, refutation, refuted
 from proofs.ledger.outcome import Outcome
@@ -35,7 +35,7 @@ def _() -> Outcome:
             for scale in (1e-9, 1.0, 1e4):
                 batch = draw.normal(size=(5, size)) * scale
                 batch[1] = batch[1, 0]
-                alone = np.array([advantages.normalize_advantages(row) for row in batch])
+                alone = np.array([normalization.normalize_advantages(row) for row in batch])
                 yield np.array_equal(groups.grpo_advantages(batch), alone), {"size": size, "scale": scale}
 
     return everywhere("batches", claims())

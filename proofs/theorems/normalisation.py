@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ppocore import advantages
+from ppocore import normalization
 from proofs.ledger import proof, proved, refutation, refuted
 from proofs.ledger.outcome import Outcome
 from proofs.methods import coq
@@ -17,7 +17,7 @@ from proofs.methods.polynomials import Ring, rows, same
 from proofs.methods.solver import every, forall
 from proofs.methods.symbolic import reals
 
-NORMALISE = ["ppocore.advantages:normalize_advantages"]
+NORMALISE = ["ppocore.normalization:normalize_advantages"]
 EPS = 1e-8
 
 
@@ -89,8 +89,8 @@ def _() -> Outcome:
             a, b_, c, d = map(float, numbers)
             valid = np.array([[True, False, True], [False, True, True]])
             padded = np.array([[a, np.nan, b_], [np.nan, c, d]])
-            plain = advantages.normalize_advantages([a, b_, c, d])
-            masked = advantages.normalize_advantages(padded, mask=valid)
+            plain = normalization.normalize_advantages([a, b_, c, d])
+            masked = normalization.normalize_advantages(padded, mask=valid)
             if plain.tolist() != expected or masked[valid].tolist() != expected or masked[~valid].any():
                 return refuted(f"k = {k}, b = {b}")
             count += 1
@@ -111,7 +111,7 @@ def _() -> Outcome:
 
 def _blind_to_factors(a, k) -> bool:
     """Whether k times the advantages are normalised to the same floats."""
-    return bool(np.array_equal(*(advantages.normalize_advantages([factor * x for x in a]) for factor in (1, k))))
+    return bool(np.array_equal(*(normalization.normalize_advantages([factor * x for x in a]) for factor in (1, k))))
 
 
 @refutation("NORM-01", "coq", "unchanged by k = -1", claim=_blind_to_factors, kept=lambda a, k: k != 0 < variance(a))
@@ -152,8 +152,8 @@ def _() -> Outcome:
 def _() -> Outcome:
     constants = [[x] * count for x in (0.0, 0.375, -5.0, 1024.0) for count in (1, 2, 4, 8)]
     singles = [[0.1], [-1e300], [5e-324]]
-    zero = all(not advantages.normalize_advantages(batch).any() for batch in [*constants, *singles])
-    two = advantages.normalize_advantages([1.0, 3.0]).tolist()
+    zero = all(not normalization.normalize_advantages(batch).any() for batch in [*constants, *singles])
+    two = normalization.normalize_advantages([1.0, 3.0]).tolist()
     expected = rounded([Fraction(1), Fraction(3)], Fraction(1))
     if not zero or two != expected:
         return refuted(f"{two}")

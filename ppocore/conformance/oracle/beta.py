@@ -40,21 +40,36 @@ def bernoulli_numbers() -> tuple[Fraction, ...]:
 
 
 @cache
-def polygammas(x: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-    """log Gamma(x), psi(x) and psi'(x): x > 0 moved up by Gamma(x + 1) = x Gamma(x), then Stirling's series."""
+def stirling() -> tuple[Decimal, ...]:
+    """B_2n / (2 n): what stands before x^(1 - 2 n) / (2 n - 1) in log Gamma."""
     with localcontext(CONTEXT, prec=GUARDED):
-        product, inverses, squares = Decimal(1), Decimal(0), Decimal(0)
+        return tuple(
+            Decimal(number.numerator) / (number.denominator * 2 * n)
+            for n, number in enumerate(bernoulli_numbers(), start=1)
+        )
+
+
+@cache
+def polygammas(x: Decimal) -> tuple[Decimal, Decimal, float]:
+    """log Gamma(x), psi(x) and, roughly, psi'(x): x > 0 is moved up by Gamma(x + 1) = x Gamma(x), then Stirling's
+    series."""
+    with localcontext(CONTEXT, prec=GUARDED):
+        product, inverses, squares = Decimal(1), Decimal(0), 0.0
         while x < FAR:
-            product, inverses, squares, x = product * x, inverses + 1 / x, squares + 1 / (x * x), x + 1
-        log_gamma = (x - Decimal("0.5")) * x.ln() - x + HALF_LOG_TWO_PI - product.ln()
-        psi, slope = x.ln() - 1 / (2 * x) - inverses, 1 / x + 1 / (2 * x * x) + squares
-        power = 1 / x
-        for n, number in enumerate(bernoulli_numbers(), start=1):
-            term = Decimal(number.numerator) / number.denominator * power / (2 * n)
-            log_gamma, psi, power = log_gamma + term / (2 * n - 1), psi - term / x, power / (x * x)
-            slope += 2 * n * term / (x * x)
+            inverse = 1 / x
+            product, inverses, squares, x = product * x, inverses + inverse, squares + float(inverse) ** 2, x + 1
+        inverse, log_x = 1 / x, x.ln()
+        # Each sum in powers of 1 / x^2, by Horner's rule.
+        square, of_log_gamma, of_psi = inverse * inverse, Decimal(0), Decimal(0)
+        for n in range(TERMS, 0, -1):
+            term = stirling()[n - 1]
+            of_log_gamma, of_psi = of_log_gamma * square + term / (2 * n - 1), of_psi * square + term
+        log_gamma = (x - Decimal("0.5")) * log_x - x + HALF_LOG_TWO_PI - product.ln() + of_log_gamma * inverse
+        psi = log_x - inverse / 2 - inverses - of_psi * square
+    step = float(inverse)
+    slope = squares + step + step**2 / 2 + step**3 / 6
     with localcontext(CONTEXT):
-        return +log_gamma, +psi, +slope
+        return +log_gamma, +psi, slope
 
 
 def log_gamma(x: Real) -> Real:
@@ -66,7 +81,7 @@ def log_gamma(x: Real) -> Real:
 def digamma(x: Real) -> Real:
     """psi(x), as far off as its argument moves it and as libraries compute it."""
     _, value, slope = polygammas(x.value)
-    return Real(value, abs(float(slope)) * x.slack + abs(float(value)) + DIGAMMA)
+    return Real(value, slope * x.slack + abs(float(value)) + DIGAMMA)
 
 
 def psi(x: Array) -> Array:
