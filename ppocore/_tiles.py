@@ -5,7 +5,7 @@ Copied as a whole they would need memory that is fetched anew, which takes longe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,21 @@ def tile(arrays: Sequence[NDArray[Any]], where: tuple[slice, ...], dtype: np.dty
         made.append(copy)
         place += length
     return made
+
+
+def upwards(
+    arrays: Sequence[NDArray[Any]], columns: range, rows: int, as_they_are: bool
+) -> Iterator[tuple[int, int, Any]]:
+    """So many rows at a time of arrays (T, N) of one dtype, from the last ones up.
+
+    Gives the first of the rows, where the columns begin in the arrays, and these: copies, or whole rows as they are.
+    """
+    for stop in range(len(arrays[0]), 0, -rows):
+        top = max(0, stop - rows)
+        if as_they_are:
+            yield top, columns.start, [x[top:stop] for x in arrays]
+        else:
+            yield top, 0, tile(arrays, np.s_[top:stop, columns.start : columns.stop], arrays[0].dtype)
 
 
 def by_rows(arrays: Sequence[NDArray[Any]], rooms: int, work: Callable[[slice, list[Any], Any], bool]) -> bool:

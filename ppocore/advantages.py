@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, native, ready
 from ppocore._kernels import admit, inner, kernel, strict
 from ppocore._threads import THREADS, WORTH_IT, own_room, pieces, spread
-from ppocore._tiles import plainly, tile
+from ppocore._tiles import plainly, upwards
 
 NARROW = 16
 """Rollouts of so few columns are swept some rows at a time, wider ones row by row: the vector units want long runs."""
@@ -499,7 +499,7 @@ def _narrow_gae(given: tuple[Any, ...], gamma: float, gae_lambda: float) -> GAE 
 
 def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
     """Write the estimates of a rollout into `result`; whether every number that was used is finite."""
-    arrays: tuple[Any, ...] = (*rollout, *result)
+    arrays: Any = (*rollout, *result)
     if result.advantages.ndim != 2:
         arrays = tuple(x.reshape(len(x), -1) for x in arrays)
     steps, width = arrays[0].shape
@@ -516,17 +516,11 @@ def _swept(rollout: Any, gamma: float, gae_lambda: float, result: GAE) -> bool:
             return True
 
     def sweep(part: range) -> bool:
-        first, later = part.start, np.zeros(part.stop - part.start)
-        if as_they_are:
-            whole: tuple[Any, ...] = (*arrays[:5], gamma, gae_lambda, first, later, 0, first, *arrays[5:])
-            return _gae_rows(*whole)
-        fine = []
-        for stop in range(steps, 0, -ROWS):
-            top = max(0, stop - ROWS)
-            copied = tile(arrays[:5], np.s_[top:stop, first : part.stop], arrays[5].dtype)
-            piece: tuple[Any, ...] = (*copied, gamma, gae_lambda, 0, later, top, first, *arrays[5:])
-            fine.append(_gae_rows(*piece))
-        return all(fine)
+        later, fine = np.zeros(part.stop - part.start), True
+        for top, first, given in upwards(arrays[:5], part, steps if as_they_are else ROWS, as_they_are):
+            piece: tuple[Any, ...] = (*given, gamma, gae_lambda, first, later, top, part.start, *arrays[5:])
+            fine &= _gae_rows(*piece)
+        return fine
 
     if width <= COLUMNS:
         return sweep(range(width))

@@ -379,7 +379,7 @@ def gaussian_rows(mean: Any, log_std: Any, actions: Any) -> tuple[GaussianLogPro
     dtype, shape = mean.dtype, mean.shape
     result = GaussianLogProb(np.empty(len(mean), dtype), *np.empty((3, *shape), dtype))
 
-    def work(rows: slice, given: list[Any], room: Any) -> bool:
+    def work(rows: slice, given: Any, room: Any) -> bool:
         fine = _negated(given[1], room[0])
         np.exp(room[0], room[0])
         return _gaussian_log_prob_rows(*given, *room, *(x[rows] for x in result)) and fine

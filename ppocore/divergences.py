@@ -562,7 +562,7 @@ def _gaussian_kl(mean: Any, log_std: Any, other_mean: Any, other_log_std: Any) -
     dtype, shape = mean.dtype, mean.shape
     result = GaussianKL(np.empty(len(mean), dtype), *np.empty((4, *shape), dtype))
 
-    def work(rows: slice, given: list[Any], room: Any) -> bool:
+    def work(rows: slice, given: Any, room: Any) -> bool:
         m, s, other_m, other_s = given
         terms, growth, inverse, free = room
         fine = _exponents(s, other_s, terms, inverse)

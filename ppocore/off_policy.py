@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from ppocore._arrays import Array, Bools, Doorman, Floats, ready
 from ppocore._kernels import kernel
 from ppocore._threads import THREADS, WORTH_IT, pieces, spread
-from ppocore._tiles import plainly, tile
+from ppocore._tiles import plainly, upwards
 from ppocore.advantages import td_error_kernel
 
 COLUMNS = 512
@@ -250,27 +250,23 @@ def _result(shape: tuple[int, ...], dtype: np.dtype[Any]) -> VTrace:
 def _traced(rollout: tuple[Any, ...], scalars: tuple[float, ...], result: VTrace) -> bool:
     """Write targets and advantages into `result`, piece by piece; whether all numbers that count are finite."""
     gamma, gae_lambda, rho_clip, c_clip = scalars
-    arrays = [x.reshape(len(x), -1) for x in (*rollout, *result)]
-    steps, width = arrays[0].shape
-    as_they_are = plainly(arrays)
+    inputs = [x.reshape(len(x), -1) for x in rollout]
+    results: Any = [x.reshape(len(x), -1) for x in result]
+    (steps, width), as_they_are = inputs[0].shape, plainly(inputs)
 
     def work(part: range) -> bool:
-        left, right = part.start, part.stop
-        rows = min(steps, max(1, PIECE // (right - left)))
-        carried, room, fine = np.zeros((4, right - left)), np.empty((2, rows, right - left)), True
-        for stop in range(steps, 0, -rows):
-            top = max(0, stop - rows)
-            ratios, trace = room[:, : stop - top]
-            first = left if as_they_are else 0
-            given = ([x[top:stop] for x in arrays[:7]] if as_they_are else
-                     tile(arrays[:7], np.s_[top:stop, left:right], arrays[7].dtype))  # fmt: skip
-            fine &= _log_ratio_loop(given[0], given[1], first, ratios)
+        count = part.stop - part.start
+        rows = min(steps, max(1, PIECE // count))
+        later, ahead, gains, deltas = np.zeros((4, count))
+        room, fine = np.empty((2, rows, count)), True
+        for top, first, (new, old, r, v, v_next, ended, cut) in upwards(inputs, part, rows, as_they_are):
+            ratios, trace = room[:, : len(r)]
+            fine &= _log_ratio_loop(new, old, first, ratios)
             with np.errstate(over="ignore", under="ignore"):
                 np.exp(ratios, ratios)
             _weights_loop(ratios, rho_clip, c_clip, gae_lambda, trace)
-            loop: tuple[Any, ...] = (*given[2:], first, ratios, trace, gamma, steps - 1 - top, *carried, top, left,
-                                     *arrays[7:])  # fmt: skip
-            fine &= _trace_loop(*loop)
+            fine &= _trace_loop(r, v, v_next, ended, cut, first, ratios, trace, gamma, steps - 1 - top, later, ahead,
+                                gains, deltas, top, part.start, *results)  # fmt: skip
         return fine
 
     if steps * width < WORTH_IT:

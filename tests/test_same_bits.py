@@ -23,6 +23,7 @@ from ppocore.advantages import GAE, NARROW, _gae_loop
 from ppocore.losses import LARGEST_LOG_RATIO
 from ppocore.reductions import CHUNK
 from tests.closeness import assert_within
+from tests.test_pieces import CALLS
 from tests.test_softmax_rows import answers
 from tests.test_softmax_rows import batch as rows
 
@@ -141,9 +142,12 @@ def everything() -> str:
     """Digests of large calls, in as many threads as this process has."""
     both = (np.float32, np.float64)
     rollouts = [digest(estimates(rollout(WIDTHS[-1], dtype))) for dtype in both]
+    pieces = [digest(call(*made)) for dtype in both for call, make, _ in CALLS.values()
+              for given in [make((600, 700), dtype)] for made in (given, [np.asfortranarray(x) for x in given])]
     policies = [digest(answers(*rows(width, dtype))) for dtype in both for width in (5, 18)]
     sums = [digest(reduced(masked((40, 1 << 13), dtype))) for dtype in both]
-    return " ".join(rollouts + policies + sums + [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both])
+    losses = [digest(clipped(batch(BATCHES[-1], dtype))) for dtype in both]
+    return " ".join(rollouts + pieces + policies + sums + losses)
 
 
 @in_both_dtypes
