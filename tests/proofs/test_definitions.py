@@ -41,6 +41,9 @@ ROUTES_LIMIT = 150
 
 P, Q = [Fraction(7, 10), Fraction(3, 10), Fraction(0)], [Fraction(1, 5), Fraction(3, 5), Fraction(1, 5)]
 BEYOND_THE_TABLE: dict[str, dict[str, Any]] = {
+    "categorical_log_prob_and_entropy": {
+        "logits": [[0.5, -1, 3, None], [0, 0, -40, 2]], "actions": [2, 3],
+        "action_mask": [[True, True, True, False], [True, True, True, True]]},
     "gaussian_weight_second_moment": {
         "mean": [[1, 0.5], [0, 0], [0, 0]], "log_std": [[0.125, -1], [0.34375, 0], [0.359375, 0]],
         "other_mean": [[0, 0.25], [0, 0], [0, 0]], "other_log_std": [[0, -0.5], [0, 0], [0, 0]]},

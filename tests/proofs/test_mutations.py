@@ -139,7 +139,7 @@ def damaged(damage: Damage) -> Iterator[None]:
     intact = getattr(module, name)
     source = inspect.getsource(intact.py_func)
     assert source.count(damage.right) == 1, f"{damage.right!r} must occur once in {name}"
-    text = re.sub(r"^@kernel\n", "", source).replace(damage.right, damage.wrong)
+    text = re.sub(r"^@(kernel|bare|inner|strict)\n", "", source).replace(damage.right, damage.wrong)
     scope: dict[str, object] = {}
     exec(compile(text, "<damaged>", "exec"), vars(module), scope)
     setattr(module, name, numba.njit(error_model="numpy")(scope[name]))
